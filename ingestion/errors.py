@@ -1,0 +1,75 @@
+"""Errors of the ingestion stage, grouped by what the caller must do.
+
+IngestionError
+├── Quarantine          set this element aside with its reason and go on
+│   ├── Undecodable     the bytes are not what the content type says
+│   ├── UnknownSource   no adapter is registered for the source system
+│   ├── UnknownVersion  the sender speaks a version that no contract describes
+│   ├── ContractBroken  a field is missing, of the wrong type or out of range
+│   └── GateRefused     a quality gate set the row aside
+├── Retry               the effect may succeed later; nothing was lost
+│   └── DeliveryFailed  the broker did not acknowledge in time
+└── Stop                a person must look before the stage goes on
+    ├── SettingsError   the process was started with wrong settings
+    ├── OffsetLost      committed offsets point outside what the broker holds
+    ├── Fenced          another worker owns the partition now
+    └── GateStopped     a quality gate closed the stage
+"""
+
+from __future__ import annotations
+
+
+class IngestionError(Exception):
+    """Anything that ingestion raises on purpose."""
+
+
+class Quarantine(IngestionError):
+    """Set the element aside: original bytes, coordinates and this reason go to `events.quarantine`."""
+
+
+class Undecodable(Quarantine):
+    """The bytes are not what the content type says."""
+
+
+class UnknownSource(Quarantine):
+    """No adapter is registered for the source system."""
+
+
+class UnknownVersion(Quarantine):
+    """The sender speaks a version that no contract describes."""
+
+
+class ContractBroken(Quarantine):
+    """A field is missing, of the wrong type or out of range."""
+
+
+class GateRefused(Quarantine):
+    """A quality gate set the row aside."""
+
+
+class Retry(IngestionError):
+    """The effect may succeed later; nothing was lost."""
+
+
+class DeliveryFailed(Retry):
+    """The broker did not acknowledge in time."""
+
+
+class Stop(IngestionError):
+    """A person must look before the stage goes on."""
+
+
+class SettingsError(Stop):
+    """The process was started with wrong settings."""
+
+
+class OffsetLost(Stop):
+    """Committed offsets point outside what the broker holds; no silent jump to either end."""
+
+
+class Fenced(Stop):
+    """Another worker owns the partition now; this one's effects were refused."""
+
+
+class GateStopped(Stop):
+    """A quality gate closed the stage."""

@@ -1,0 +1,94 @@
+"""The platform's settings: one frozen object a process, read from the environment and passed down.
+
+Secrets have no default. A missing one stops start-up and is named.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingestion.errors import SettingsError
+
+KEY_BYTES = 32
+
+
+class PlatformSettings(BaseSettings):
+    """Where the platform's brokers and stores are, and its keys."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    home: Path = Field(Path(".local"), alias="LEADLINE_HOME", description="Folder of everything embedded.")
+    tenant: str = Field("demo", alias="LEADLINE_TENANT", pattern=r"^[a-z0-9-]{1,40}$", description="In event sources.")
+    kafka_bootstrap_servers: str = Field(
+        "localhost:9092", alias="KAFKA_BOOTSTRAP_SERVERS", description="Kafka cluster, host:port[,host:port]."
+    )
+    database_url: str = Field("", alias="LEADLINE_DATABASE_URL", description="SQLAlchemy URL; else SQLite.")
+    lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
+    online_store: str = Field(
+        "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."
+    )
+    mlflow_tracking_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow; else SQLite.")
+    identity_key: SecretStr = Field(alias="LEADLINE_IDENTITY_KEY", description="Keys the hashes, 64 hex digits.")
+    master_key: SecretStr = Field(alias="LEADLINE_MASTER_KEY", description="Wraps data keys, 64 hex digits.")
+    metrics_port: int | None = Field(
+        None,
+        alias="LEADLINE_METRICS_PORT",
+        ge=1,
+        le=65535,
+        description="Of a worker's /metrics and /healthz.",
+    )
+
+    @field_validator("identity_key", "master_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr) -> SecretStr:
+        try:
+            key = bytes.fromhex(value.get_secret_value())
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"must be {KEY_BYTES * 2} hex digits; make one with `openssl rand -hex {KEY_BYTES}`")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore_empty(cls, values: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in values.items() if value != ""}
+
+    @model_validator(mode="after")
+    def _place_embedded_stores(self) -> Self:
+        embedded = {
+            "database_url": (self.database_url, f"sqlite:///{self.home}/leadline.db"),
+            "lake": (self.lake != Path(), self.home / "lake"),
+            "mlflow_tracking_uri": (self.mlflow_tracking_uri, f"sqlite:///{self.home}/mlflow.db"),
+        }
+        for name, (given, default) in embedded.items():
+            if not given:
+                object.__setattr__(self, name, default)
+        return self
+
+    @property
+    def identity_key_bytes(self) -> bytes:
+        """The identifier hash key."""
+        return bytes.fromhex(self.identity_key.get_secret_value())
+
+    @property
+    def master_key_bytes(self) -> bytes:
+        """The key that wraps the data keys."""
+        return bytes.fromhex(self.master_key.get_secret_value())
+
+
+def load() -> PlatformSettings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: a variable is missing or wrong; the message names each, never its value.
+    """
+    try:
+        return PlatformSettings()  # type: ignore[call-arg]  # from the environment
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError(f"settings are incomplete: {faults}. See .env.example for each variable.") from None
