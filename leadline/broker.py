@@ -257,13 +257,8 @@ class KafkaBroker(_Stopping):
         """Write the node's identity and first metadata record into its empty storage."""
         # The leading letter: Kafka's tool would read an id that starts with a dash as an option.
         cluster = "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
-        done = subprocess.run(
-            [str(java), *self._java_options("256m"), "-cp", classpath, "kafka.tools.StorageTool"]
-            + ["format", "-t", cluster, "-c", str(properties)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        tool = [str(java), *self._java_options("256m"), "-cp", classpath, "kafka.tools.StorageTool"]
+        done = _run([*tool, "format", "-t", cluster, "-c", str(properties)])
         if done.returncode != 0:
             raise BrokerStartError(
                 f"Kafka could not format its storage in {self._directory / 'data'}: "
@@ -341,7 +336,7 @@ def find_java() -> Path:
     advice = f"Install Java {OLDEST_JAVA} or newer (Debian: openjdk-17-jre-headless) or set KAFKA_BOOTSTRAP_SERVERS."
     if found is None:
         raise BrokerSetupError(f"No java in {f'{home}/bin (JAVA_HOME)' if home else 'PATH'}. {advice}")
-    said = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
+    said = _run([found, "-version"]).stderr
     version = re.search(r'version "(?:1\.)?(\d+)', said)
     if version is None or int(version[1]) < OLDEST_JAVA:
         raise BrokerSetupError(f"{found} is {said.strip().splitlines()[0] if said.strip() else 'no Java'}. {advice}")
@@ -371,13 +366,8 @@ def kafka_jars() -> Path:
     jars.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=jars.parent, prefix=".fetching-") as workspace:
         fetched = Path(workspace) / "jars"
-        done = subprocess.run(
-            [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
-            + ["-DincludeScope=runtime", f"-DoutputDirectory={fetched}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        copy = [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
+        done = _run([*copy, "-DincludeScope=runtime", f"-DoutputDirectory={fetched}"])
         if done.returncode != 0:
             raise BrokerSetupError(
                 f"Maven could not fetch Kafka's jars named in {POM}: {_tail(done.stdout + done.stderr)}\n"
@@ -386,9 +376,14 @@ def kafka_jars() -> Path:
         try:
             fetched.rename(jars)
         except OSError:
-            if not jars.is_dir():  # Another process put the same jars there first: theirs are as good.
+            # Another process may have put the same jars there first: theirs are as good.
+            if not jars.is_dir():
                 raise
     return jars
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _cache_folder() -> Path:
