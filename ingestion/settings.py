@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.errors import SettingsError
+from ingestion.sources.adapter import Tenant
 
 KEY_BYTES = 32
 
@@ -23,6 +24,15 @@ class PlatformSettings(BaseSettings):
 
     home: Path = Field(Path(".local"), alias="LEADLINE_HOME", description="Folder of everything embedded.")
     tenant: str = Field("demo", alias="LEADLINE_TENANT", pattern=r"^[a-z0-9-]{1,40}$", description="In event sources.")
+    staff_domains: str = Field(
+        "", alias="LEADLINE_STAFF_DOMAINS", description="E-mail domains of your own people, comma-separated."
+    )
+    own_apps: str = Field(
+        "", alias="LEADLINE_OWN_APPS", description="Ids of your own apps at vendors, whose writes come back."
+    )
+    product_scope: str = Field(
+        "", alias="LEADLINE_PRODUCT_SCOPE", description="Segment workspace whose user ids the support desk repeats."
+    )
     kafka_bootstrap_servers: str = Field(
         "localhost:9092", alias="KAFKA_BOOTSTRAP_SERVERS", description="Kafka cluster, host:port[,host:port]."
     )
@@ -69,6 +79,11 @@ class PlatformSettings(BaseSettings):
             if not given:
                 object.__setattr__(self, name, default)
         return self
+
+    def as_tenant(self) -> Tenant:
+        """What source adapters know of the firm whose events these are."""
+        domains, apps = (frozenset(filter(None, value.split(","))) for value in (self.staff_domains, self.own_apps))
+        return Tenant(self.tenant, domains, apps, self.product_scope or None)
 
     @property
     def identity_key_bytes(self) -> bytes:

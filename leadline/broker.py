@@ -3,9 +3,10 @@
 The invariant: what a client was told is stored survives `kill` and the next `start` on the same directory, and no
 broker outlives the process that started it. Nothing here speaks the Kafka protocol; the clients are in `ingestion`.
 
-    BrokerError
-    ├── BrokerSetupError    something is missing on this machine: install it, or point to another cluster
-    └── BrokerStartError    Kafka was started and refused: its own words are in the message
+    LeadlineError
+    └── BrokerError
+        ├── BrokerSetupError    something is missing on this machine: install it, or point to another cluster
+        └── BrokerStartError    Kafka was started and refused: its own words are in the message
 """
 
 import base64
@@ -17,7 +18,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -28,6 +28,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from ingestion.kafka_mock import MockCluster
+from leadline.child import dying_with_us
+from leadline.errors import LeadlineError
 
 KAFKA_VERSION = "4.3.1"
 OLDEST_JAVA = 17
@@ -37,17 +39,6 @@ HOST = "127.0.0.1"
 # Below Linux's ephemeral range (32768 and up): the kernel never lends such a port to somebody's outgoing connection,
 # so a broker that was killed finds its own port free again.
 _PORTS = range(20_000, 32_000)
-
-# Runs before Java does, in Java's own process: ask the kernel to kill us when the parent dies, and see that it has not
-# died meanwhile. A shim and not `preexec_fn`, which is unsafe in a parent that has threads.
-_DIE_WITH_PARENT = """
-import ctypes, os, signal, sys
-PR_SET_PDEATHSIG = 1
-ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-if os.getppid() != int(sys.argv[1]):
-    sys.exit(1)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 _LOG4J = """\
 status = error
@@ -67,7 +58,7 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
-class BrokerError(RuntimeError):
+class BrokerError(LeadlineError):
     """A broker cannot be had; the sentence says what, where and what to do next."""
 
 
@@ -267,11 +258,11 @@ class KafkaBroker(_Stopping):
 
     def _launch(self, java: Path, classpath: str, properties: Path) -> subprocess.Popen[bytes]:
         command = [str(java), *self._java_options(self._heap), "-cp", classpath, "kafka.Kafka", str(properties)]
-        if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), *command]
         with (self.log_file.parent / "output.log").open("wb") as output:
             # Its own session: Ctrl-C in a terminal reaches us, and we stop the broker last, after its clients.
-            return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            return subprocess.Popen(
+                dying_with_us(command), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
 
     def _java_options(self, heap: str) -> list[str]:
         return [

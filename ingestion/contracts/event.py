@@ -15,6 +15,7 @@ import msgspec
 
 SCHEMA = "leadline.interaction/1-0-0"
 MAX_PARTS = 1 << 16  # events that one raw message may hold
+MAX_MERGES = 1 << 10  # lead ids that one event may forward
 
 
 class Channel(StrEnum):
@@ -255,6 +256,12 @@ class LeadMerged(msgspec.Struct, frozen=True, kw_only=True):
     receivedtime: datetime
     imported: bool
     raw: RawPointer  # of the event that caused it
+    number: int = 0  # place among the merges that the same event caused
+
+    @property
+    def position(self) -> int:
+        """Grows along the raw partition, and over the merges that one event caused."""
+        return self.raw.position * MAX_MERGES + self.number
 
 
 class RecordKind(StrEnum):

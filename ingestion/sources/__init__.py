@@ -1,0 +1,34 @@
+"""The registry of source adapters: one line per source system, as the header `source-system` names it.
+
+A new source is one file here with `elements` and `draft`, and one line below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ingestion.sources import (
+    canonical,
+    google_lead_form,
+    hubspot,
+    meta_lead_ads,
+    segment,
+    sendgrid,
+    web_form,
+    zendesk,
+)
+from ingestion.sources.adapter import Adapter
+
+ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
+    {
+        "canonical": canonical,
+        "google-lead-form": google_lead_form,
+        "hubspot": hubspot,
+        "meta-lead-ads": meta_lead_ads,
+        "segment": segment,
+        "sendgrid": sendgrid,
+        "web-form": web_form,
+        "zendesk": zendesk,
+    }
+)

@@ -1,0 +1,1 @@
+"""Running Leadline's containers, and proving that they run: nothing here is part of the installed package."""

@@ -1,0 +1,161 @@
+"""`make compose-test`: docker-compose.yml exactly as a user runs it, from nothing to nothing.
+
+Builds the image, starts every service, publishes the demo company, trains, scores leads through the API, kills one
+service of each kind and sees that the platform comes back with everything it knew, then takes all of it down.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.engine import docker_engine
+from deploy.shell import CommandError, say, wait_until
+from deploy.stack import ROOT, Stack, require
+from deploy.standin.images import provide_images
+
+_STORES = ("kafka", "postgres", "redis")
+_PROCESSES = ("mlflow", "features", "ingest", "api")
+_ANSWER_FIELDS = {"decision_id", "score", "tier", "route"}
+
+
+def main() -> int:
+    """0 when everything held."""
+    parser = argparse.ArgumentParser(prog="make compose-test", description=__doc__)
+    parser.add_argument("--people", type=int, default=400, help="people in the demo company")
+    options = parser.parse_args()
+    started = time.monotonic()
+    logs = ROOT / ".local" / "compose-test"
+    try:
+        with docker_engine(logs) as compose, tempfile.TemporaryDirectory() as folder:
+            stack = Stack(compose, Path(folder))
+            stand_ins = provide_images()
+            try:
+                _scenario(stack, people=options.people)
+            except CommandError:
+                _keep_logs(stack, logs / "services.log")
+                raise
+            finally:
+                with _step("taking everything down"):
+                    stack.remove()
+    except CommandError as error:
+        say(f"compose-test FAILED after {time.monotonic() - started:.0f} s: {error}")
+        return 1
+    note = f" ({len(stand_ins)} base images stood in locally)" if stand_ins else ""
+    say(f"compose-test passed in {time.monotonic() - started:.0f} s{note}")
+    return 0
+
+
+def _scenario(stack: Stack, *, people: int) -> None:
+    with _step("removing what an interrupted run left"):
+        stack.remove()
+    with _step("building the image"):
+        stack.compose("build", timeout=1200)
+    with _step("starting every service and waiting until all are healthy"):
+        stack.compose("up", "--detach", "--wait", "--wait-timeout", "300")
+    _check_hardening(stack)
+    with _step(f"publishing the demo company's year ({people} people)"):
+        stack.job("seed", "demo-company", "publish", "--leads", str(people))
+    with _step("waiting until the features are there"):
+        leads = _leads_when_settled(stack, at_least=people // 4)
+    with _step("training and promoting a model"):
+        stack.job("train")
+    with _step("scoring 50 leads through the API"):
+        receipts = [_score(stack, lead) for lead in leads[:50]]
+    for service in _STORES:
+        with _step(f"killing {service}, starting it again, and asking for what was recorded before"):
+            stack.kill(service)
+            stack.compose("up", "--detach", "--no-deps", service)
+            stack.wait_healthy(service)
+            _still_knows(stack, leads, receipts)
+    for service in _PROCESSES:
+        with _step(f"crashing {service}: its restart policy brings it back"):
+            restarts = stack.states()[service]["RestartCount"]
+            stack.crash(service)
+            wait_until(f"{service} restarted", lambda: _restarts(stack, service) > restarts, seconds=60)  # noqa: B023
+            stack.wait_healthy(service)
+            _still_knows(stack, leads, receipts)
+    with _step("publishing 50 more people: the workers still work"):
+        stack.job("seed", "demo-company", "publish", "--leads", "50", "--seed", "11")
+        grown = _leads_when_settled(stack, at_least=len(leads) + 10)
+    newest = next(lead for lead in grown if lead not in set(leads))
+    _score(stack, newest)
+    with _step("recomputing every decision from the lake, the model and the policy"):
+        stack.job("lake", "verify", "all")
+
+
+def _check_hardening(stack: Stack) -> None:
+    """Every container as the compose file promises: read-only, no root, no capabilities, a memory limit, healthy."""
+    for service, state in stack.states().items():
+        host, config = state["HostConfig"], state["Config"]
+        require(host["ReadonlyRootfs"], f"{service}: the root file system is writable")
+        require(host["CapDrop"] == ["ALL"], f"{service}: keeps capabilities {host['CapDrop']}")
+        require(host["Memory"] > 0, f"{service}: has no memory limit")
+        require(config["User"] not in {"", "0", "root"}, f"{service}: runs as root")
+        if service != "init":
+            require(state["State"].get("Health", {}).get("Status") == "healthy", f"{service}: is not healthy")
+
+
+def _leads_when_settled(stack: Stack, *, at_least: int) -> list[str]:
+    """Leads that have features, once their number no longer grows."""
+    seen: list[list[str]] = [[]]
+
+    def settled() -> bool:
+        seen.append(json.loads(stack.job("lake", "leads", "--limit", "100000", "--json")))
+        return len(seen[-1]) >= at_least and len(seen[-1]) == len(seen[-2])
+
+    wait_until(f"at least {at_least} leads have features, and no more come", settled, seconds=300, pause=3)
+    return seen[-1]
+
+
+def _score(stack: Stack, lead: str) -> dict[str, object]:
+    """Score one lead, and find the decision by its id."""
+    status, answer = stack.ask("POST", "/v1/scores", {"lead": lead})
+    require(status == 200, f"POST /v1/scores for {lead} answered {status}: {answer}")
+    require(answer.keys() >= _ANSWER_FIELDS, f"the answer lacks {_ANSWER_FIELDS - answer.keys()}: {answer}")
+    wait_until(f"decision {answer['decision_id']} is in the ledger", lambda: _finds(stack, answer), seconds=30)
+    return {name: answer[name] for name in _ANSWER_FIELDS}
+
+
+def _finds(stack: Stack, receipt: dict[str, object]) -> bool:
+    status, _ = stack.ask("GET", f"/v1/decisions/{receipt['decision_id']}")
+    return status == 200
+
+
+def _still_knows(stack: Stack, leads: list[str], receipts: list[dict[str, object]]) -> None:
+    """After a failure: the API scores again within a minute, and every earlier decision is still there."""
+
+    def scores() -> bool:
+        status, _ = stack.ask("POST", "/v1/scores", {"lead": leads[0]})
+        return status == 200
+
+    wait_until("the API scores again", scores, seconds=90)
+    for receipt in receipts:
+        wait_until(f"decision {receipt['decision_id']} is found", lambda: _finds(stack, receipt), seconds=30)  # noqa: B023
+
+
+def _restarts(stack: Stack, service: str) -> int:
+    return int(stack.states()[service]["RestartCount"])
+
+
+def _keep_logs(stack: Stack, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(stack.logs(lines=400))
+    say(f"the services' logs are in {path}; the last lines:\n{stack.logs(lines=8)}")
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Announce a step, and say how long it took."""
+    say(f"· {what}")
+    started = time.monotonic()
+    yield
+    say(f"  {time.monotonic() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Register the declarations in Feast and make the online tables."""
+
+from __future__ import annotations
+
+import sqlite3
+import warnings
+
+from feature_repo.entities import account, lead
+from feature_repo.services import scoring_service
+from feature_repo.views import feature_view, state_views
+from features.history import ensure_offline
+from features.settings import FeaturePaths, open_feast
+from ingestion.settings import PlatformSettings
+
+
+def apply(settings: PlatformSettings) -> None:
+    """Make Feast's registry and online tables match the declarations. Safe to repeat."""
+    paths = FeaturePaths.of(settings)
+    paths.registry.parent.mkdir(parents=True, exist_ok=True)
+    ensure_offline(paths.lake)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # "experimental": the on-demand view is tested by us
+        states = state_views(paths)
+        view = feature_view(states)
+        open_feast(settings).apply([lead, account, *states, view, scoring_service(view)])
+    if paths.online is not None:
+        connection = sqlite3.connect(paths.online)
+        connection.execute("PRAGMA journal_mode=WAL")  # stays with the file: readers never wait for the writer
+        connection.close()

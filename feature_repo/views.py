@@ -1,0 +1,60 @@
+"""Feature views: the states as they were served, and the features computed from them when they are read.
+
+The on-demand view runs the same `features_at` for `get_online_features` and `get_historical_features`, so online and
+offline cannot differ in arithmetic (ADR 2).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from feast import FeatureView, Field, FileSource, OnDemandFeatureView, RequestSource
+from feast.on_demand_feature_view import on_demand_feature_view
+from feast.types import Bytes, Float64, String, UnixTimestamp
+
+from feature_repo.entities import account, lead
+from features.definitions import FEATURES
+from features.history import offline_path
+from features.settings import FeaturePaths
+
+FOREVER = timedelta(0)  # a state never expires: its windows are computed when it is read
+
+
+def state_views(paths: FeaturePaths) -> list[FeatureView]:
+    """Lead state, account state and the reading of the free text, one blob each."""
+    return [
+        FeatureView(
+            name=name,
+            entities=[entity],
+            ttl=FOREVER,
+            schema=[Field(name=entity.name, dtype=String), Field(name=column, dtype=Bytes)],
+            source=FileSource(
+                name=f"{name}_history", path=str(offline_path(paths.lake, name)), timestamp_field="known_at"
+            ),
+            description=description,
+        )
+        for name, entity, column, description in (
+            ("lead_state", lead, "lead_row", "Tiles, last values and marks of a lead."),
+            ("account_state", account, "account_row", "Tiles, people and marks of an account."),
+            ("enrichment", lead, "enrichment_row", "A language model's reading of a lead's free text."),
+        )
+    ]
+
+
+def feature_view(states: list[FeatureView]) -> OnDemandFeatureView:
+    """Every feature, computed as of a moment."""
+
+    def lead_features(inputs: dict[str, Any]) -> dict[str, Any]:
+        # Feast stores this function's source and runs it on its own: it must import what it calls.
+        from features.on_demand import features_of
+
+        return features_of(inputs)
+
+    as_of = RequestSource(name="as_of", schema=[Field(name="as_of", dtype=UnixTimestamp)])
+    # No descriptions: Feast compares these fields with the ones it infers, which have none.
+    schema = [Field(name=each.name, dtype=Float64) for each in FEATURES]
+    sources = [view for view in states if view.name in ("lead_state", "account_state")]
+    decorate = on_demand_feature_view(sources=[*sources, as_of], schema=schema, mode="python")
+    view: OnDemandFeatureView = decorate(lead_features)
+    return view

@@ -1,0 +1,200 @@
+"""What a canonical event says about a lead or an account: acts that are counted, values that are remembered.
+
+Invariant: only a user's acts count as engagement. Bots, tests and our own write-backs say nothing at all;
+staff and vendors' automation state facts (stage, deal, ticket, meeting) but never engage.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from features.vocabulary import (
+    company_size,
+    deal_is_open,
+    email_consent,
+    lifecycle_stage,
+    medium_intent,
+    seniority,
+    source_intent,
+    ticket_is_open,
+    ticket_priority,
+)
+from ingestion.contracts.event import Actor, Event, EventType
+
+
+class Kind(IntEnum):
+    """Acts that are counted in tiles."""
+
+    ACTIVE = 0  # any act of a user
+    PAGE_VIEW = 1
+    PRICING_VISIT = 2
+    DOWNLOAD = 3
+    EMAIL_OPEN = 4
+    EMAIL_CLICK = 5
+    FORM = 6
+    SESSION = 7
+    FEATURE_USE = 8
+    SIGN_UP = 9
+    TRIAL = 10
+    TICKET = 11
+    MEETING = 12
+    CALL = 13
+
+
+class Slot(IntEnum):
+    """Values of which the newest counts."""
+
+    STAGE = 0
+    SENIORITY = 1
+    CONSENT = 2
+    COMPANY_SIZE = 3
+    INDUSTRY = 4
+    TECHNOLOGIES = 5
+
+
+class Best(IntEnum):
+    """Weights of which the highest ever seen counts."""
+
+    SOURCE = 0
+    CAMPAIGN = 1
+
+
+class Item(IntEnum):
+    """Values kept per object, of which the newest counts."""
+
+    TICKET_OPEN = 0  # 1 open, 0 solved
+    TICKET_PRIORITY = 1
+    DEAL_OPEN = 2
+
+
+COMPANY_SLOTS = frozenset({Slot.COMPANY_SIZE, Slot.INDUSTRY, Slot.TECHNOLOGIES})
+
+
+class Facts(NamedTuple):
+    """What one event says."""
+
+    kinds: tuple[int, ...] = ()
+    values: tuple[tuple[int, float | str], ...] = ()
+    company: tuple[tuple[int, float | str], ...] = ()  # slots of the account where there is one
+    best: tuple[tuple[int, float], ...] = ()
+    items: tuple[tuple[int, str, float], ...] = ()
+
+
+NOTHING = Facts()
+
+_PRICING = re.compile(r"(?:^|/)(?:pricing|plans|quote)(?:[/?#.]|$)")
+
+# Acts of a user, by event type. Each of them is also `Kind.ACTIVE`.
+_ENGAGEMENT: dict[EventType, tuple[int, ...]] = {
+    kind: tuple(int(k) for k in kinds)
+    for kind, kinds in {
+        EventType.LEAD_FORM_SUBMITTED: (Kind.ACTIVE, Kind.FORM),
+        EventType.WEB_PAGE_VIEWED: (Kind.ACTIVE, Kind.PAGE_VIEW),
+        EventType.WEB_CONTENT_DOWNLOADED: (Kind.ACTIVE, Kind.DOWNLOAD),
+        EventType.PRODUCT_SIGNED_UP: (Kind.ACTIVE, Kind.SIGN_UP),
+        EventType.PRODUCT_TRIAL_STARTED: (Kind.ACTIVE, Kind.TRIAL),
+        EventType.PRODUCT_SESSION_STARTED: (Kind.ACTIVE, Kind.SESSION),
+        EventType.PRODUCT_FEATURE_USED: (Kind.ACTIVE, Kind.FEATURE_USE),
+        EventType.EMAIL_OPENED: (Kind.ACTIVE, Kind.EMAIL_OPEN),
+        EventType.EMAIL_CLICKED: (Kind.ACTIVE, Kind.EMAIL_CLICK),
+        EventType.EMAIL_REPLIED: (Kind.ACTIVE,),
+        EventType.CHAT_STARTED: (Kind.ACTIVE,),
+        EventType.CHAT_MESSAGE: (Kind.ACTIVE,),
+        EventType.TICKET_CREATED: (Kind.ACTIVE, Kind.TICKET),
+        EventType.MEETING_BOOKED: (Kind.ACTIVE, Kind.MEETING),
+        EventType.CALL_LOGGED: (Kind.ACTIVE, Kind.CALL),
+    }.items()
+}
+_PRICING_VISIT = (int(Kind.ACTIVE), int(Kind.PAGE_VIEW), int(Kind.PRICING_VISIT))
+
+# What staff and automation may log on a lead's behalf: counted, but no engagement.
+_LOGGED: dict[EventType, tuple[int, ...]] = {
+    EventType.TICKET_CREATED: (int(Kind.TICKET),),
+    EventType.MEETING_BOOKED: (int(Kind.MEETING),),
+    EventType.CALL_LOGGED: (int(Kind.CALL),),
+}
+_TICKETS = frozenset({EventType.TICKET_CREATED, EventType.TICKET_CHANGED, EventType.TICKET_SOLVED})
+_PLAIN = frozenset(  # says nothing beyond the act itself
+    {
+        EventType.PRODUCT_SESSION_STARTED,
+        EventType.PRODUCT_FEATURE_USED,
+        EventType.EMAIL_OPENED,
+        EventType.EMAIL_CLICKED,
+        EventType.EMAIL_DELIVERED,
+        EventType.EMAIL_PROCESSED,
+        EventType.EMAIL_DEFERRED,
+    }
+)
+
+
+def facts_of(event: Event) -> Facts:
+    """Everything `event` says; `NOTHING` for bots, tests and our own write-backs."""
+    data = event.data
+    actor, kind, properties = data.actor, event.type, data.properties
+    if data.test or actor is Actor.BOT or (actor is not Actor.USER and properties.get("own_write_back")):
+        return NOTHING
+    kinds = (_ENGAGEMENT if actor is Actor.USER else _LOGGED).get(kind, ())
+    if kind is EventType.WEB_PAGE_VIEWED:
+        if kinds and _PRICING.search(str(properties.get("path") or properties.get("url") or "").lower()):
+            kinds = _PRICING_VISIT
+        return Facts(kinds, best=_best(event)) if data.campaign else Facts(kinds)
+    if kind in _PLAIN and not data.campaign:
+        return Facts(kinds)
+    fields = properties if not data.change else properties | {c.field: c.new for c in data.change}
+    return Facts(kinds, _values(event, fields), _company(fields), _best(event), _items(event, fields))
+
+
+def _values(event: Event, fields: dict[str, Any]) -> tuple[tuple[int, float | str], ...]:
+    found: list[tuple[int, float | str]] = []
+    if (stage := lifecycle_stage(fields.get("lifecyclestage"))) is not None:
+        found.append((Slot.STAGE, stage))
+    if (rank := seniority(fields.get("jobtitle"))) is not None:
+        found.append((Slot.SENIORITY, rank))
+    consent = event.data.consent
+    granted = email_consent(event.type) if consent is None else float(consent.granted)
+    if granted is not None:
+        found.append((Slot.CONSENT, granted))
+    return tuple(found)
+
+
+def _company(fields: dict[str, Any]) -> tuple[tuple[int, float | str], ...]:
+    found: list[tuple[int, float | str]] = []
+    for name in ("numberofemployees", "numemployees", "company_size"):
+        if (size := company_size(fields.get(name))) is not None:
+            found.append((Slot.COMPANY_SIZE, size))
+            break
+    if industry := fields.get("industry"):
+        found.append((Slot.INDUSTRY, str(industry).strip().lower()))
+    if technologies := fields.get("web_technologies") or fields.get("technologies"):
+        words = technologies if isinstance(technologies, list) else re.split(r"[;,]", str(technologies))
+        found.append((Slot.TECHNOLOGIES, ";".join(sorted({str(w).strip().lower() for w in words} - {""}))))
+    return tuple(found)
+
+
+def _best(event: Event) -> tuple[tuple[int, float], ...]:
+    found: list[tuple[int, float]] = []
+    data = event.data
+    fields = data.properties if not data.change else data.properties | {c.field: c.new for c in data.change}
+    form = data.channel if event.type is EventType.LEAD_FORM_SUBMITTED else None
+    if (weight := source_intent(fields.get("hs_analytics_source") or fields.get("lead_source"), form)) is not None:
+        found.append((Best.SOURCE, weight))
+    if data.campaign is not None and (weight := medium_intent(data.campaign)) is not None:
+        found.append((Best.CAMPAIGN, weight))
+    return tuple(found)
+
+
+def _items(event: Event, fields: dict[str, Any]) -> tuple[tuple[int, str, float], ...]:
+    thing = event.data.object
+    if thing is None:
+        return ()
+    found: list[tuple[int, str, float]] = []
+    if event.type in _TICKETS:
+        if (is_open := ticket_is_open(event.type, fields.get("status"))) is not None:
+            found.append((Item.TICKET_OPEN, thing.id, is_open))
+        if (priority := ticket_priority(fields.get("priority"))) is not None:
+            found.append((Item.TICKET_PRIORITY, thing.id, priority))
+    elif thing.type == "deal" and (is_open := deal_is_open(event.type, fields)) is not None:
+        found.append((Item.DEAL_OPEN, thing.id, is_open))
+    return tuple(found)

@@ -1,0 +1,51 @@
+"""The only place of the stage that builds things and passes them in."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+from features.gate import FeatureGate
+from features.history import HistoryTable
+from features.metrics import FeatureMetrics
+from features.store import OnlineStore
+from features.worker import FeatureWorker
+from ingestion.contracts.raw import EVENTS_TOPIC
+from ingestion.kafka import AlignedConsumer, DurableProducer, partition_count
+from ingestion.metrics import serve_metrics
+from ingestion.settings import PlatformSettings
+from ingestion.worker import CrashPoint, never, publish_verdicts
+
+FEATURES_GROUP = "leadline-features"
+
+
+def run_features(settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint = never) -> None:
+    """Run one feature worker until `stop` is set. Raises what `FeatureWorker.run` raises."""
+    serve_metrics(settings.metrics_port)
+    bootstrap = settings.kafka_bootstrap_servers
+    producer = DurableProducer(bootstrap)
+    gate = FeatureGate(publish_verdicts(producer), lambda: datetime.now(UTC))
+    gate.preload()
+    worker = FeatureWorker(
+        producer,
+        OnlineStore.open(settings),
+        HistoryTable(settings.lake.absolute()),
+        gate,
+        FeatureMetrics(),
+        partitions=partition_count(bootstrap, EVENTS_TOPIC),
+        crash_point=crash_point,
+    )
+    consumer: AlignedConsumer | None = None
+
+    def assigned(partitions: list[tuple[str, int]]) -> None:
+        assert consumer is not None
+        worker.assigned(partitions, consumer)
+
+    consumer = AlignedConsumer(
+        bootstrap, FEATURES_GROUP, [EVENTS_TOPIC], on_assigned=assigned, on_revoked=worker.revoked
+    )
+    try:
+        worker.run(consumer, stop)
+    finally:
+        consumer.close()
+        producer.close()

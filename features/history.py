@@ -1,0 +1,180 @@
+"""The feature history: every row that was served, in the order it was known, and the log that recovery reads.
+
+Invariant: a micro-batch is one Delta commit that carries the last offset of each events partition it covers. What is
+in the history has been decided; the online store follows it (ADR 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from ingestion.errors import Fenced
+
+LEAD, ACCOUNT, OUTBOX = "lead", "account", "outbox"
+COMPACT_EVERY = 200  # commits
+
+SCHEMA = pa.schema(
+    [
+        ("entity", pa.string()),  # lead or account; outbox: a record on its way to another partition of `events`
+        ("key", pa.string()),
+        ("account", pa.string()),  # of a lead
+        ("known_at", pa.timestamp("us", "UTC")),
+        ("sequence", pa.int64()),
+        ("row", pa.binary()),  # as it is in the online store; outbox: the record
+        ("forward", pa.string()),  # outbox: kind of the record
+        ("partition", pa.int32()),  # events partition that the key, or the outbox record's cause, belongs to
+        ("batch", pa.int64()),  # stamp of the commit, µs
+    ]
+)
+
+
+class HistoryRow(NamedTuple):
+    """One row of the table, apart from its commit's stamp."""
+
+    entity: str
+    key: str
+    account: str | None
+    known_at: datetime
+    sequence: int
+    row: bytes
+    forward: str | None
+    partition: int
+
+
+class HistoryTable:
+    """The Delta table, opened by one feature worker.
+
+    Two application versions per events partition: the last offset that the history covers, and the stamp of the last
+    commit that wrote rows for it. Both fence: a worker that finds a version it did not write has lost the partition.
+    """
+
+    def __init__(self, lake: Path) -> None:
+        path = history_path(lake)
+        if not DeltaTable.is_deltatable(str(path)):
+            path.mkdir(parents=True, exist_ok=True)
+            DeltaTable.create(str(path), schema=SCHEMA, mode="ignore")
+        self._table = DeltaTable(str(path))
+        self._versions: dict[str, int | None] = {}
+        self._commits = 0
+
+    def take_over(self, partition: int) -> tuple[int | None, list[HistoryRow]]:
+        """Own a partition: the last offset in its history (None if there is none), and the rows of its last commit."""
+        self._table.update_incremental()
+        for application in (_offsets(partition), _stamps(partition)):
+            self._versions[application] = self._table.transaction_version(application)
+        return self._versions[_offsets(partition)], self._rows(partition, self._versions[_stamps(partition)])
+
+    def let_go(self, partition: int) -> None:
+        """Stop owning a partition."""
+        for application in (_offsets(partition), _stamps(partition)):
+            self._versions.pop(application, None)
+
+    def append(self, rows: Sequence[HistoryRow], offsets: Mapping[int, int], stamp: int) -> None:
+        """Commit `rows` and the partitions' last offsets at once.
+
+        Raises:
+            Fenced: another worker has committed for one of the partitions since it was taken over.
+        """
+        versions = {_offsets(partition): offset for partition, offset in offsets.items()}
+        versions |= {_stamps(row.partition): stamp for row in rows}
+        self._table.update_incremental()
+        for application in versions:
+            found = self._table.transaction_version(application)
+            if application not in self._versions or found != self._versions[application]:
+                raise Fenced(f"{application} is at {found}: another feature worker owns the partition; this one stops")
+        transactions = [Transaction(application, version) for application, version in versions.items()]
+        try:
+            write_deltalake(
+                self._table,
+                _table_of(rows, stamp),
+                mode="append",
+                commit_properties=CommitProperties(app_transactions=transactions),
+            )
+        except CommitFailedError as error:
+            raise Fenced(f"another feature worker committed for {sorted(offsets)}: {error}; this one stops") from error
+        self._versions |= versions
+        self._commits += 1
+        if self._commits % COMPACT_EVERY == 0:
+            self._table.optimize.compact()
+
+    def _rows(self, partition: int, stamp: int | None) -> list[HistoryRow]:
+        if stamp is None:
+            return []
+        wanted = (pc.field("partition") == partition) & (pc.field("batch") == stamp)
+        rows = self._table.to_pyarrow_dataset().to_table(filter=wanted).drop_columns(["batch"])
+        return [HistoryRow(**row) for row in rows.to_pylist()]
+
+
+def _table_of(rows: Sequence[HistoryRow], stamp: int) -> pa.Table:
+    if not rows:
+        return SCHEMA.empty_table()
+    columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), SCHEMA, strict=False)]
+    return pa.Table.from_arrays([*columns, pa.array([stamp] * len(rows), pa.int64())], schema=SCHEMA)
+
+
+def _offsets(partition: int) -> str:
+    return f"features/{partition}/offset"
+
+
+def _stamps(partition: int) -> str:
+    return f"features/{partition}/stamp"
+
+
+def history_path(lake: Path) -> Path:
+    """Where the table lies in the lake."""
+    return lake / "feature_history"
+
+
+def offline_path(lake: Path, view: str) -> Path:
+    """The Parquet file that Feast's offline store reads for a feature view."""
+    return lake / "offline" / f"{view}.parquet"
+
+
+# Feature view -> entity in the history, and the name of the view's column.
+_VIEWS = {"lead_state": (LEAD, "lead_row"), "account_state": (ACCOUNT, "account_row")}
+
+
+def ensure_offline(lake: Path) -> None:
+    """Make the offline files that are missing, empty: Feast looks at them when its declarations are applied."""
+    columns = {view: (entity, column) for view, (entity, column) in _VIEWS.items()} | {
+        "enrichment": (LEAD, "enrichment_row")
+    }
+    for view, (entity, column) in columns.items():
+        path = offline_path(lake, view)
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            schema = pa.schema([(entity, pa.string()), ("known_at", pa.timestamp("us", "UTC")), (column, pa.binary())])
+            pq.write_table(schema.empty_table(), path)
+
+
+def read_history(lake: Path, entity: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The history of all leads or all accounts, by knowledge time."""
+    path = history_path(lake)
+    if not DeltaTable.is_deltatable(str(path)):
+        return SCHEMA.empty_table()
+    table = DeltaTable(str(path)).to_pyarrow_dataset().to_table(filter=pc.field("entity") == entity)
+    table = table.sort_by([("known_at", "ascending"), ("sequence", "ascending")])
+    return table if columns is None else table.select(list(columns))
+
+
+def export_offline(lake: Path) -> None:
+    """Write the history as the files of Feast's offline store.
+
+    Feast's file source reads Parquet; its Delta support wants an extension that is downloaded at run time.
+    """
+    for view, (entity, column) in _VIEWS.items():
+        table = read_history(lake, entity, ("key", "known_at", "row")).rename_columns([entity, "known_at", column])
+        path = offline_path(lake, view)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        pq.write_table(table, partial)
+        partial.replace(path)

@@ -1,0 +1,292 @@
+"""One micro-batch: records of `events` folded into the states of leads and accounts.
+
+Invariant: nothing outside this object changes before its rows are committed. A record for a partition that is ours is
+handled at once, one for another partition becomes an outgoing record; both are part of the same commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from features.activity import Facts, facts_of
+from features.fold import absorb, fold_account, fold_lead, rename_person, trim_account, trim_lead
+from features.history import ACCOUNT, LEAD, OUTBOX, HistoryRow
+from features.records import Forwarded, Handover, Outgoing, decode_forwarded, decode_handover, encode
+from features.rows import AccountRow, EncodedRow, LeadRow, encode_row
+from features.state import AccountState, LeadState, decode_lead_state, encode_state
+from ingestion.contracts.event import Event, LeadMerged, RecordKind, decode_event, decode_merge
+from ingestion.kafka import Record, partition_for
+
+TICK = timedelta(microseconds=1)
+
+
+@dataclass(slots=True)
+class LeadEntry:
+    """A lead's state in the worker's hands."""
+
+    state: LeadState
+    known_at: datetime | None = None
+    sequence: int = 0
+    account: str | None = None
+    forward: str | None = None
+
+    @property
+    def survivor(self) -> tuple[str, str] | None:
+        """Survivor and its partition key, if the lead has been absorbed."""
+        if self.forward is None:
+            return None
+        lead, _, key = self.forward.partition("|")
+        return lead, key
+
+
+@dataclass(slots=True)
+class AccountEntry:
+    """An account's state in the worker's hands."""
+
+    state: AccountState
+    known_at: datetime | None = None
+    sequence: int = 0
+
+
+def lead_entry(row: LeadRow | None) -> LeadEntry:
+    """The entry of a stored row; an empty one where nothing is stored."""
+    if row is None:
+        return LeadEntry(LeadState())
+    return LeadEntry(row.state, row.known_at, row.sequence, row.account, row.forward)
+
+
+def account_entry(row: AccountRow | None) -> AccountEntry:
+    """As `lead_entry`."""
+    return AccountEntry(AccountState()) if row is None else AccountEntry(row.state, row.known_at, row.sequence)
+
+
+class Entries:
+    """States by key, loaded many at a time and kept while they are ours."""
+
+    def __init__(
+        self,
+        load_leads: Callable[[list[str]], list[LeadRow | None]],
+        load_accounts: Callable[[list[str]], list[AccountRow | None]],
+    ) -> None:
+        self.leads: dict[str, LeadEntry] = {}
+        self.accounts: dict[str, AccountEntry] = {}
+        self._load_leads = load_leads
+        self._load_accounts = load_accounts
+
+    def prefetch(self, leads: Iterable[str], accounts: Iterable[str]) -> None:
+        """Load what is not here yet: one read for the leads and one for each step of their forwards, one for accounts."""
+        missing = [lead for lead in dict.fromkeys(leads) if lead not in self.leads]
+        if missing:
+            self.leads |= zip(missing, map(lead_entry, self._load_leads(missing)), strict=True)
+            self.prefetch([survivor[0] for lead in missing if (survivor := self.leads[lead].survivor)], [])
+        absent = [account for account in dict.fromkeys(accounts) if account not in self.accounts]
+        if absent:
+            self.accounts |= zip(absent, map(account_entry, self._load_accounts(absent)), strict=True)
+
+    def lead(self, lead: str) -> LeadEntry:
+        """The lead's entry."""
+        if lead not in self.leads:
+            self.prefetch([lead], [])
+        return self.leads[lead]
+
+    def account(self, account: str) -> AccountEntry:
+        """The account's entry."""
+        if account not in self.accounts:
+            self.prefetch([], [account])
+        return self.accounts[account]
+
+    def clear(self) -> None:
+        """Forget everything; the online store has it."""
+        self.leads.clear()
+        self.accounts.clear()
+
+    def __len__(self) -> int:
+        return len(self.leads) + len(self.accounts)
+
+
+class MicroBatch:
+    """Folds records; `rows`, `outgoing` and the newest rows by key are what the worker commits."""
+
+    def __init__(self, entries: Entries, owned: frozenset[int], partitions: int, now: datetime) -> None:
+        self._entries = entries
+        self._owned = owned
+        self._partitions = partitions
+        self._now = now  # no row is known before an event in it was received, whoever's clock runs ahead
+        self._changed_leads: dict[str, int] = {}  # by live events; imported ones are written as they come
+        self._changed_accounts: set[str] = set()
+        self._imported: set[str] = set()
+        self.rows: list[HistoryRow] = []
+        self.outgoing: list[Outgoing] = []
+        self.leads: dict[str, EncodedRow] = {}  # the newest of each
+        self.accounts: dict[str, EncodedRow] = {}
+
+    def fold(self, records: Iterable[Record]) -> None:
+        """Handle the records in order; then nothing more may be added."""
+        decoded = [(record, _decode(record)) for record in records]
+        self._entries.prefetch(
+            (lead for _, content in decoded for lead in _leads_of(content)),
+            (content.account for _, content in decoded if isinstance(content, Event) and content.account),
+        )
+        for record, content in decoded:
+            self._handle(content, record.partition, record.timestamp_ms, record.value)
+        for lead, partition in self._changed_leads.items():
+            self._write_lead(lead, partition, self._now)
+        for account in self._changed_accounts:
+            self._write_account(account, self._now)
+
+    @property
+    def live_leads(self) -> list[str]:
+        """The leads whose newest change was not imported."""
+        return [lead for lead in self.leads if lead not in self._imported]
+
+    def _handle(
+        self, content: Event | LeadMerged | Handover | Forwarded, partition: int, timestamp_ms: int, value: bytes
+    ) -> None:
+        match content:
+            case Event():
+                self._event(content, partition, timestamp_ms, value)
+            case LeadMerged():
+                self._merge(content, partition, timestamp_ms)
+            case Handover():
+                self._handover(content, partition, timestamp_ms)
+            case Forwarded():
+                event = decode_event(content.event)
+                self._fold_lead(content.survivor, event, facts_of(event), partition, timestamp_ms, content.event)
+
+    def _event(self, event: Event, partition: int, timestamp_ms: int, value: bytes) -> None:
+        facts = facts_of(event)
+        if event.account is not None:
+            entry = self._entries.account(event.account)
+            if fold_account(entry.state, event, facts, self._person(event.lead, event.partitionkey)):
+                self._account_changed(event.account, event.imported, event.receivedtime)
+        self._fold_lead(event.lead, event, facts, partition, timestamp_ms, value)
+
+    def _fold_lead(
+        self, lead: str, event: Event, facts: Facts, partition: int, timestamp_ms: int, value: bytes
+    ) -> None:
+        entry = self._entries.lead(lead)
+        if (survivor := entry.survivor) is not None:
+            name, key = survivor
+            self._send(
+                RecordKind.FORWARD,
+                Forwarded(survivor=name, survivor_key=key, event=value),
+                key,
+                partition,
+                timestamp_ms,
+            )
+        elif fold_lead(entry.state, event, facts):
+            if lead == event.lead:
+                entry.account = event.account
+            self._lead_changed(lead, partition, event.imported, event.receivedtime)
+
+    def _merge(self, merge: LeadMerged, partition: int, timestamp_ms: int) -> None:
+        entry = self._entries.lead(merge.absorbed)
+        if entry.forward is not None:
+            return  # a replay: the hand-over is on its way or has arrived
+        state = encode_state(entry.state) if entry.state.marks else None
+        if entry.account is not None:
+            if rename_person(self._entries.account(entry.account).state, entry.account, merge):
+                self._account_changed(entry.account, merge.imported, merge.receivedtime)
+        entry.forward = f"{merge.survivor}|{merge.survivor_key}"
+        self._lead_changed(merge.absorbed, partition, merge.imported, merge.receivedtime)
+        if state is not None:
+            handover = Handover(merge=merge, survivor=merge.survivor, survivor_key=merge.survivor_key, state=state)
+            self._send(RecordKind.HANDOVER, handover, merge.survivor_key, partition, timestamp_ms)
+
+    def _handover(self, handover: Handover, partition: int, timestamp_ms: int) -> None:
+        entry = self._entries.lead(handover.survivor)
+        if (survivor := entry.survivor) is not None:
+            name, key = survivor
+            onward = msgspec.structs.replace(handover, survivor=name, survivor_key=key)
+            self._send(RecordKind.HANDOVER, onward, key, partition, timestamp_ms)
+        elif absorb(entry.state, decode_lead_state(handover.state)):
+            entry.account = handover.account
+            self._lead_changed(handover.survivor, partition, handover.merge.imported, handover.merge.receivedtime)
+
+    def _person(self, lead: str, key: str) -> str:
+        """Who `lead` is now, as far as the partition of `key` knows."""
+        while (survivor := self._entries.lead(lead).survivor) is not None:
+            lead = survivor[0]
+            if survivor[1] != key:
+                break
+        return lead
+
+    def _send(
+        self, kind: RecordKind, content: Handover | Forwarded, key: str, partition: int, timestamp_ms: int
+    ) -> None:
+        """Handle at once what is for a partition of ours; queue what is for another."""
+        target = partition_for(key, self._partitions)
+        if target in self._owned:
+            self._handle(content, target, timestamp_ms, b"")
+            return
+        outgoing = Outgoing(kind, key, encode(content), timestamp_ms)
+        self.outgoing.append(outgoing)
+        self.rows.append(HistoryRow(OUTBOX, key, None, self._now, timestamp_ms, outgoing.value, kind.value, partition))
+
+    def _lead_changed(self, lead: str, partition: int, imported: bool, received: datetime) -> None:
+        # A row that also holds a live change may not claim the earlier knowledge time of an imported one.
+        if imported and lead not in self._changed_leads:
+            self._imported.add(lead)
+            self._write_lead(lead, partition, received)
+        else:
+            self._imported.discard(lead)
+            self._changed_leads[lead] = partition
+            self._now = max(self._now, received)
+
+    def _account_changed(self, account: str, imported: bool, received: datetime) -> None:
+        if imported and account not in self._changed_accounts:
+            self._write_account(account, received)
+        else:
+            self._changed_accounts.add(account)
+            self._now = max(self._now, received)
+
+    def _write_lead(self, lead: str, partition: int, known: datetime) -> None:
+        entry = self._entries.lead(lead)
+        entry.known_at = _after(entry.known_at, known)
+        entry.sequence += 1
+        row = LeadRow(trim_lead(entry.state), entry.known_at, entry.sequence, entry.account, entry.forward)
+        encoded = encode_row(row)
+        self.rows.append(
+            HistoryRow(LEAD, lead, entry.account, entry.known_at, entry.sequence, encoded, entry.forward, partition)
+        )
+        self.leads[lead] = EncodedRow(lead, entry.known_at, encoded)
+
+    def _write_account(self, account: str, known: datetime) -> None:
+        entry = self._entries.account(account)
+        entry.known_at = _after(entry.known_at, known)
+        entry.sequence += 1
+        row = AccountRow(trim_account(entry.state), entry.known_at, entry.sequence)
+        partition = partition_for(account, self._partitions)
+        encoded = encode_row(row)
+        self.rows.append(HistoryRow(ACCOUNT, account, None, entry.known_at, entry.sequence, encoded, None, partition))
+        self.accounts[account] = EncodedRow(account, entry.known_at, encoded)
+
+
+def _after(last: datetime | None, known: datetime) -> datetime:
+    return known if last is None or known > last else last + TICK
+
+
+def _decode(record: Record) -> Event | LeadMerged | Handover | Forwarded:
+    match record.headers.get("record"):
+        case RecordKind.MERGE:
+            return decode_merge(record.value)
+        case RecordKind.HANDOVER:
+            return decode_handover(record.value)
+        case RecordKind.FORWARD:
+            return decode_forwarded(record.value)
+        case _:
+            return decode_event(record.value)
+
+
+def _leads_of(content: Event | LeadMerged | Handover | Forwarded) -> tuple[str, ...]:
+    match content:
+        case Event():
+            return (content.lead,)
+        case LeadMerged():
+            return (content.absorbed, content.survivor)
+        case _:
+            return (content.survivor,)

@@ -1,0 +1,43 @@
+"""Control records between feature workers, on `events`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ingestion.contracts.event import LeadMerged, RecordKind
+
+
+class Handover(msgspec.Struct, frozen=True, kw_only=True):
+    """An absorbed lead's state on its way to the survivor's partition."""
+
+    merge: LeadMerged  # why
+    survivor: str  # differs from the merge's where that one was absorbed meanwhile
+    survivor_key: str
+    state: bytes  # encoded LeadState of `merge.absorbed`
+
+    @property
+    def account(self) -> str | None:
+        """The survivor's account: its partition key, unless that is the lead itself."""
+        return None if self.survivor_key == self.survivor else self.survivor_key
+
+
+class Forwarded(msgspec.Struct, frozen=True, kw_only=True):
+    """An event that came for a lead which has been absorbed, on its way to the survivor's partition."""
+
+    survivor: str
+    survivor_key: str
+    event: bytes  # JSON of the canonical event
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A record for a partition of `events`, by the partition key that decides it."""
+
+    kind: RecordKind
+    key: str
+    value: bytes
+    timestamp_ms: int
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_handover = msgspec.msgpack.Decoder(Handover).decode
+decode_forwarded = msgspec.msgpack.Decoder(Forwarded).decode

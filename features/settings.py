@@ -1,0 +1,53 @@
+"""Where the feature stage keeps its stores, and Feast opened on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from feast import FeatureStore
+from feast.repo_config import RepoConfig
+
+from ingestion.settings import PlatformSettings
+
+PROJECT = "leadline"
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePaths:
+    """Files of the feature stage."""
+
+    lake: Path
+    registry: Path
+    online: Path | None  # None where Redis is the online store
+
+    @classmethod
+    def of(cls, settings: PlatformSettings) -> Self:
+        """The paths that the settings imply. The registry lies beside the lake, which every worker shares."""
+        folder = settings.lake.absolute().parent / "feast"
+        embedded = settings.online_store == "sqlite"
+        return cls(settings.lake.absolute(), folder / "registry.db", folder / "online.db" if embedded else None)
+
+
+def feast_config(settings: PlatformSettings) -> RepoConfig:
+    """Feast's configuration: SQLite or Redis online, files offline, no telemetry."""
+    paths = FeaturePaths.of(settings)
+    online: dict[str, Any] = (
+        {"type": "sqlite", "path": str(paths.online)}
+        if paths.online is not None
+        else {"type": "redis", "connection_string": settings.online_store}
+    )
+    return RepoConfig(
+        project=PROJECT,
+        provider="local",
+        registry={"path": str(paths.registry), "cache_ttl_seconds": 0},  # 0: read once; `apply` is a deployment
+        online_store=online,
+        offline_store={"type": "dask"},
+        entity_key_serialization_version=3,
+    )
+
+
+def open_feast(settings: PlatformSettings) -> FeatureStore:
+    """Feast on this platform's stores."""
+    return FeatureStore(config=feast_config(settings))

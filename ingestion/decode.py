@@ -1,0 +1,127 @@
+"""From a raw message to drafts: any bytes in, one draft or one typed reason out for every element.
+
+Invariant: `read` never raises and never drops an element. A body that cannot be split is one element.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import msgspec
+
+from ingestion.contracts.event import MAX_PARTS, Draft
+from ingestion.contracts.raw import CONTENT_TYPE, SOURCE_ACCOUNT, SOURCE_SYSTEM, RawMessage
+from ingestion.errors import ContractBroken, Quarantine, Undecodable, UnknownSource
+from ingestion.sources import ADAPTERS
+from ingestion.sources.adapter import Adapter, SourceContext, Tenant, source_uri
+from ingestion.sources.fields import named
+
+MAX_BYTES = 512 * 1024  # of a body; Segment's batches, the largest of the senders', end at 500 KB
+DEFAULT_ACCOUNT = "default"
+
+# Half of a surrogate pair, as JavaScript writes a text that was cut inside an emoji.
+_LONE_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def read(raw: RawMessage, tenant: Tenant) -> list[Draft | Quarantine]:
+    """What a raw message holds: a draft for every element, or the reason why it must be set aside.
+
+    Pure in its arguments, so that a replay of the same message gives the same list. Does not block.
+    """
+    system = raw.headers.get(SOURCE_SYSTEM, "")
+    adapter = ADAPTERS.get(system)
+    if adapter is None:
+        known = ", ".join(sorted(ADAPTERS))
+        return [UnknownSource(f"header {SOURCE_SYSTEM}: {named(system)} has no adapter, expected one of {known}")]
+    try:
+        elements = _split(raw, adapter)
+    except Quarantine as reason:
+        return [reason]
+    account = raw.headers.get(SOURCE_ACCOUNT) or DEFAULT_ACCOUNT
+    context = SourceContext(tenant, account, raw.received, source_uri(tenant.name, system, account))
+    return [_draft(adapter, element, context) for element in elements]
+
+
+def _split(raw: RawMessage, adapter: Adapter) -> Sequence[msgspec.Raw]:
+    body = raw.value
+    if len(body) > MAX_BYTES:
+        raise Undecodable(f"body: {len(body)} bytes, expected at most {MAX_BYTES}")
+    _require_json(raw.headers.get(CONTENT_TYPE, ""))
+    try:
+        body.decode()  # the JSON reader skips unknown fields without looking at their encoding
+        elements = _elements(body, adapter)
+    except UnicodeDecodeError as error:
+        raise Undecodable(f"body: byte {error.start} is not UTF-8") from None
+    except msgspec.ValidationError as error:
+        raise ContractBroken(_reason(error)) from None
+    except msgspec.DecodeError as error:
+        raise Undecodable(f"body: {_reason(error)}") from None
+    except RecursionError:
+        raise Undecodable("body: nested too deeply to read") from None
+    if len(elements) > MAX_PARTS:
+        raise ContractBroken(f"body: {len(elements)} elements, expected at most {MAX_PARTS}")
+    return elements
+
+
+def _elements(body: bytes, adapter: Adapter) -> Sequence[msgspec.Raw]:
+    """The adapter's split; halves of surrogate pairs, which JSON allows and the reader does not, become U+FFFD."""
+    try:
+        return adapter.elements(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        mended = _LONE_SURROGATE.sub(lambda found: found[1] + (found[2] or rb"\ufffd"), body)
+        if mended == body:
+            raise
+        return adapter.elements(mended)
+
+
+def _draft(adapter: Adapter, element: msgspec.Raw, context: SourceContext) -> Draft | Quarantine:
+    try:
+        return adapter.draft(element, context)
+    except Quarantine as reason:
+        return reason
+    except msgspec.ValidationError as error:
+        return ContractBroken(_reason(error))
+    except msgspec.DecodeError as error:
+        return Undecodable(_reason(error))
+    except RecursionError:
+        return Undecodable("element: nested too deeply to read")
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        # A fault of the adapter. It must not stop the partition; the element can be replayed when it is mended.
+        return Undecodable(f"element: the adapter failed with {type(error).__name__}; mend it, then replay")
+
+
+@lru_cache(maxsize=256)
+def _require_json(content_type: str) -> None:
+    """Raises `Undecodable` for another content type. A missing one is JSON: not every sender names it."""
+    media, *parameters = (part.strip() for part in content_type.lower().split(";"))
+    if media and media not in ("application/json", "text/json") and not media.endswith("+json"):
+        raise Undecodable(f"header {CONTENT_TYPE}: {named(media)}, expected application/json")
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "charset" and value.strip('"') not in ("utf-8", "utf8", "us-ascii"):
+            raise Undecodable(f"header {CONTENT_TYPE}: charset {named(value)}, expected utf-8")
+
+
+def _reason(error: msgspec.MsgspecError) -> str:
+    """The reader's own words (field, type, expectation), without a sender's value that might be personal."""
+    return _QUOTED.sub(lambda found: named(found[1]), str(error))
+
+
+def field_names(raw: RawMessage) -> tuple[str, ...]:
+    """The names of the first element's fields, as a sender's habits are watched by; empty for what cannot be read."""
+    adapter = ADAPTERS.get(raw.headers.get(SOURCE_SYSTEM, ""))
+    if adapter is None:
+        return ()
+    try:
+        fields = _decode_fields(_split(raw, adapter)[0])
+    except (Quarantine, msgspec.DecodeError, RecursionError):
+        return ()
+    return tuple(name for name in fields if named(name).startswith("'"))

@@ -1,0 +1,210 @@
+"""The ingestion gate: each event against its contract's limits, each window of events against its own recent past.
+
+Invariant: what happens to an event depends on the event alone (`RowGate`, pure), never on the window it fell into, so
+that a replay comes out the same. A window's verdict (`BatchGate`) warns, or stops the stage; it moves no rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ingestion.contracts.event import Draft, EventType
+from ingestion.contracts.raw import SOURCE_SYSTEM, RawMessage
+from ingestion.decode import field_names
+from ingestion.errors import GateRefused, GateStopped, Quarantine
+from quality.compiled import RowCheck
+from quality.suite import COLUMN_SET, Expectation, Suite, between, in_set, not_null
+from quality.traffic import Past, Window
+from quality.verdict import Action, Finding, Verdict
+
+if TYPE_CHECKING:
+    from quality.gx import Runner
+
+MAX_PROPERTIES_BYTES = 32 * 1024  # Segment's limit for one event
+MAX_TEXT_CHARS = 20_000  # beyond any message a person types; the language model reads no more
+MAX_CLAIMS = 50
+
+_DAY = 86_400.0
+ROW_COLUMNS = ["type", "time", "lag_seconds", "properties_bytes", "text_chars", "claims"]
+
+# One declaration, two executions: `RowGate` compiles what quarantines, `BatchGate` runs all of it on a window.
+ROWS = Suite(
+    "ingestion_rows",
+    "ingestion",
+    (
+        in_set("type", tuple(str(kind) for kind in EventType), Action.QUARANTINE),
+        between("time", datetime(2000, 1, 1, tzinfo=UTC).timestamp(), None, Action.QUARANTINE),
+        between("properties_bytes", None, MAX_PROPERTIES_BYTES, Action.QUARANTINE),
+        between("text_chars", None, MAX_TEXT_CHARS, Action.QUARANTINE),
+        between("claims", None, MAX_CLAIMS, Action.QUARANTINE),
+        between("lag_seconds", -300.0, 7 * _DAY, mostly=0.95),  # our clock less the vendor's
+        not_null("claims", mostly=0.9),
+    ),
+)
+
+# The table of `quality.traffic.Past.profile`: a row a source system, a column for every field that its bodies had.
+SOURCES = Suite(
+    "ingestion_sources",
+    "ingestion",
+    (
+        between("volume", 0.1, 10.0),  # rows per second of received time, relative to the recent past
+        between("refused_share", None, 0.05),
+        between("stage_refused_share", None, 0.5, Action.STOP),
+        Expectation(COLUMN_SET, {"column_set": {"$PARAMETER": "columns"}, "exact_match": True}),
+    ),
+)
+
+Row = Mapping[str, Any]
+_encode = msgspec.json.Encoder().encode
+
+
+def row_of(draft: Draft, received: datetime) -> dict[str, Any]:
+    """What the gate judges of a draft: sizes, times and counts; no content."""
+    occurred = draft.time.timestamp()
+    return {
+        "type": str(draft.type),
+        "time": occurred,
+        "lag_seconds": received.timestamp() - occurred,
+        "properties_bytes": len(_encode(draft.properties)) if draft.properties else 2,
+        "text_chars": len(draft.text) if draft.text else 0,
+        "claims": len(draft.claims) or None,
+    }
+
+
+class RowGate:
+    """Judges events one by one."""
+
+    def __init__(self) -> None:
+        self._broken = RowCheck(ROWS, Action.QUARANTINE)
+
+    def refusal(self, row: Row) -> GateRefused | None:
+        """Why the event of this row must be set aside, or `None`."""
+        broken = self._broken(row)
+        if not broken:
+            return None
+        observed = ", ".join(f"{name} is {row[name]}" for name in dict.fromkeys(b.partition(":")[0] for b in broken))
+        return GateRefused(f"{observed}; expected {'; '.join(broken)}")
+
+
+class BatchGate:
+    """Collects windows of events and judges each with Great Expectations, against the windows before it.
+
+    Not safe for several threads.
+    """
+
+    SAMPLE = 16  # of so many messages of a source, one is looked at for its fields
+
+    def __init__(
+        self,
+        publish: Callable[[Verdict], None],
+        clock: Callable[[], datetime],
+        *,
+        rows: int = 5_000,
+        every: timedelta = timedelta(seconds=30),
+        at_most_every: timedelta = timedelta(seconds=2),
+    ) -> None:
+        """A window ends with `rows` events, but not before `at_most_every`; and after `every`, if it holds any.
+
+        Args:
+            publish: is handed each verdict; must not block for long.
+            clock: the time, aware.
+        """
+        self._publish, self._clock = publish, clock
+        self._rows, self._every, self._at_most_every = rows, every, at_most_every
+        self._runners: tuple[Runner, Runner] | None = None
+        self._stopped: Verdict | None = None
+        self._messages: dict[str, int] = {}
+        self._past = Past()
+        self._window, self._frame, self._since = Window(), list[Row](), clock()
+
+    def preload(self) -> None:
+        """Imports Great Expectations and builds the suites: some seconds, at the worker's start."""
+        from quality.gx import Runner
+
+        self._runners = self._runners or (Runner(ROWS), Runner(SOURCES))
+
+    def observe(self, raw: RawMessage, outcomes: Sequence[Draft | Quarantine], rows: Sequence[Row]) -> None:
+        """Takes note of one message's elements; judges the window if it is due, which blocks for about 0.1 s.
+
+        Args:
+            outcomes: what became of each element after the row gate.
+            rows: `row_of` each element that was a draft, refused or not.
+
+        Raises:
+            GateStopped: an earlier window's verdict was to stop the stage.
+        """
+        self._require_open_stage()
+        system = raw.headers.get(SOURCE_SYSTEM, "") or "(none)"
+        refused = sum(isinstance(outcome, Quarantine) for outcome in outcomes)
+        source = self._window.note(system, raw.received.timestamp(), len(outcomes), refused)
+        seen = self._messages[system] = self._messages.get(system, -1) + 1
+        if seen % self.SAMPLE == 0 and (names := field_names(raw)):
+            source.sample(names)
+        self._frame.extend(rows)
+        if self._window.rows >= self._rows or seen % self.SAMPLE == 0:
+            self.judge_if_due()
+
+    def judge_if_due(self) -> None:
+        """Judges the window if its time has come; for the worker's idle turns. Raises `GateStopped` as `observe`."""
+        self._require_open_stage()
+        age = self._clock() - self._since
+        if age >= self._every or (self._window.rows >= self._rows and age >= self._at_most_every):
+            self.judge()
+
+    def judge(self) -> tuple[Verdict, ...]:
+        """Judges what the window holds now, hands the verdicts on, and begins the next window."""
+        at, window, frame = self._clock(), self._window, self._frame
+        self._window, self._frame, self._since = Window(), [], at
+        if not window.rows:
+            return ()
+        self.preload()
+        assert self._runners is not None
+        import pandas as pd
+
+        table, columns = self._past.profile(window)
+        verdicts = (
+            self._runners[0].run(pd.DataFrame(frame, columns=ROW_COLUMNS), at),
+            self._runners[1].run(pd.DataFrame(table), at, {"columns": columns}),
+        )
+        self._past.remember(window)
+        for verdict in verdicts:
+            if verdict.action is Action.STOP:
+                self._stopped = verdict
+            self._publish(verdict)
+        return verdicts
+
+    def _require_open_stage(self) -> None:
+        if self._stopped is not None:
+            found = "; ".join(_words(one) for one in self._stopped.findings if one.action is Action.STOP)
+            raise GateStopped(
+                f"{self._stopped.suite}: {found}. Look at events.quarantine, mend the cause, then restart"
+            )
+
+
+def _words(finding: Finding) -> str:
+    return f"{finding.expectation}, got {finding.observed}"
+
+
+def admit(
+    raw: RawMessage, outcomes: Sequence[Draft | Quarantine], gate: RowGate, window: BatchGate | None = None
+) -> list[Draft | Quarantine]:
+    """The outcomes of reading `raw` with every draft that the row gate refuses turned into its reason.
+
+    The window, if there is one, takes note of them; raises `GateStopped` if it has stopped the stage.
+    """
+    admitted: list[Draft | Quarantine] = []
+    rows: list[Row] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Draft):
+            row = row_of(outcome, raw.received)
+            rows.append(row)
+            admitted.append(gate.refusal(row) or outcome)
+        else:
+            admitted.append(outcome)
+    if window is not None:
+        window.observe(raw, admitted, rows)
+    return admitted

@@ -1,0 +1,337 @@
+"""The identity ledger in the relational store: batches of events in, leads and merges out; look-ups for the API.
+
+Invariant: whoever resolves holds the store's one identity lock (SQLite's write lock, an advisory lock on Postgres)
+until the transaction ends, so that workers resolve one after the other. A batch takes a constant number of round trips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine, Row, Select, insert, or_, select, text, update
+
+from ingestion.contracts.event import Claim, Identifier, IdentifierType, LeadMerged, decode_merge, encode_json
+from ingestion.database import reading
+from ingestion.identity.evidence import Evidence, Observation, Witness
+from ingestion.identity.hashing import KeyedHash
+from ingestion.identity.ledger import Changes, Lead, Ledger, Node
+from ingestion.identity.resolve import Bond
+from ingestion.identity.tables import (
+    among,
+    conflicts,
+    edges,
+    identifiers,
+    insert_new,
+    insert_or_change,
+    leads,
+    merges,
+    write_rows,
+)
+
+_LOCK = 0x1EAD  # of the advisory lock: any number that nobody else takes
+Place = tuple[str, int]  # raw stream, position
+
+
+class Resolution(NamedTuple):
+    """Who an event is about, and the merges it caused; `merge_keys` are the absorbed leads' partition keys."""
+
+    lead: str
+    account: str | None
+    identifiers: tuple[Identifier, ...]
+    merges: tuple[LeadMerged, ...]
+    merge_keys: tuple[str, ...]
+
+    @property
+    def partitionkey(self) -> str:
+        """The account, else the lead."""
+        return self.account or self.lead
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A live lead and its account."""
+
+    lead: str
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One bond on record, with its provenance."""
+
+    a: str
+    b: str
+    rule: str
+    evidence: str
+    stream: str
+    position: int
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a lead is who it is."""
+
+    lead: str
+    account: str | None
+    identifiers: tuple[Identifier, ...]
+    edges: tuple[Edge, ...]
+    absorbed: tuple[LeadMerged, ...]  # merges into this lead
+
+
+class IdentityStore:
+    """Resolves events to leads. One per process; safe beside others on the same database."""
+
+    def __init__(self, engine: Engine, identity_key: bytes) -> None:
+        self._engine = engine
+        self._hashes = KeyedHash(identity_key)
+        self._witness = Witness(self._hashes)
+
+    # Writing, in the transaction of the batch
+
+    def lock(self, connection: Connection) -> None:
+        """Wait until no other worker resolves. Repeating it in one transaction does nothing."""
+        if connection.dialect.name != "sqlite":  # there, BEGIN IMMEDIATE has locked already
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+    def resolve_batch(self, connection: Connection, observations: Sequence[Observation]) -> list[Resolution]:
+        """Who each event is about, in order. Every observation must be of an event never resolved before.
+
+        Blocks for the identity lock.
+        """
+        if not observations:
+            return []
+        self.lock(connection)
+        seen = [(self._witness.evidence_of(each), each) for each in observations]
+        ledger = Ledger(self._hashes)
+        news = _load(connection, ledger, self._hashes, seen)
+        resolutions = []
+        for (evidence, observation), is_new in zip(seen, news, strict=True):
+            lead, account, caused = ledger.place(evidence, observation, is_new)
+            keys, merged = tuple(zip(*caused, strict=True)) if caused else ((), ())
+            resolutions.append(Resolution(lead, account, evidence.identifiers, merged, keys))
+        _write(connection, ledger.changes, self._hashes)
+        return resolutions
+
+    def merges_caused_by(
+        self, connection: Connection, places: Collection[Place]
+    ) -> dict[Place, list[tuple[str, LeadMerged]]]:
+        """The merges that events at these raw coordinates caused, with the absorbed leads' partition keys."""
+        wanted, streams = set(places), {stream for stream, _ in places}
+        if not wanted:
+            return {}
+        positions = [position for _, position in places]
+        query = (
+            select(merges.c.stream, merges.c.position, merges.c.absorbed_key, merges.c.body)
+            .where(among(connection, merges.c.stream, streams))
+            .where(merges.c.position.between(min(positions), max(positions)))
+            .order_by(merges.c.stream, merges.c.position, merges.c.number)
+        )
+        found: dict[Place, list[tuple[str, LeadMerged]]] = {}
+        for row in connection.execute(query):
+            if (row.stream, row.position) in wanted:
+                found.setdefault((row.stream, row.position), []).append((row.absorbed_key, decode_merge(row.body)))
+        return found
+
+    def withdraw(self, a: str, b: str, at: datetime) -> None:
+        """Stop counting every bond between two identifier hashes, or an identifier and an account, from now on.
+
+        Clusters are resolved anew. Where a lead's state would have to be parted, that goes to `conflicts`: its
+        features are rebuilt from the lake, not forwarded.
+        """
+        with self._engine.begin() as connection:
+            self.lock(connection)
+            between = or_((edges.c.a == a) & (edges.c.b == b), (edges.c.a == b) & (edges.c.b == a))
+            stamp = int(at.timestamp() * 1_000_000)
+            connection.execute(update(edges).where(between, edges.c.withdrawn_at.is_(None)).values(withdrawn_at=stamp))
+            ledger = Ledger(self._hashes)
+            ends = _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, [a, b])))
+            _load_components(connection, ledger, {ledger.nodes[hash_].blob for hash_ in ends})
+            ledger.settle(ends, None)
+            _write(connection, ledger.changes, self._hashes)
+
+    # Reading
+
+    def identifiers_of(self, claims: Sequence[Claim]) -> tuple[Identifier, ...]:
+        """The usable claims, normalised and hashed."""
+        return self._witness.identifiers_of(claims)
+
+    def hash_text(self, text: str) -> str:
+        """The keyed hash of a free text."""
+        return self._hashes.text(text)
+
+    def resolve(self, claim: Claim) -> Resolved | None:
+        """Who owns an identifier; None if it is unusable or was never seen."""
+        usable = self.identifiers_of((claim,))
+        if not usable:
+            return None
+        query = select(identifiers.c.lead, identifiers.c.account).where(identifiers.c.hash == usable[0].hash)
+        return self._one(query)
+
+    def current(self, lead: str) -> Resolved | None:
+        """The live lead that a lead id stands for now; None for an id that was never given out."""
+        query = select(identifiers.c.lead, identifiers.c.account).join_from(
+            leads, identifiers, identifiers.c.hash == leads.c.minted_from
+        )
+        return self._one(query.where(leads.c.id == lead))
+
+    def aliases(self, lead: str) -> list[str]:
+        """Every lead id that stands for the same person as `lead` now, itself included, sorted."""
+        now = self.current(lead)
+        if now is None:
+            return []
+        query = (
+            select(leads.c.id)
+            .join_from(leads, identifiers, identifiers.c.hash == leads.c.minted_from)
+            .where(identifiers.c.lead == now.lead)
+        )
+        with reading(self._engine) as connection:
+            return sorted({*connection.execute(query).scalars(), now.lead})
+
+    def explain(self, lead: str) -> Explanation | None:
+        """The identifiers, bonds and merges behind a lead; None for an id that was never given out."""
+        now = self.current(lead)
+        if now is None:
+            return None
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(identifiers).where(identifiers.c.lead == now.lead).order_by("hash")).all()
+            hashes = [row.hash for row in rows]
+            touching = or_(among(connection, edges.c.a, hashes), among(connection, edges.c.b, hashes))
+            bonds = connection.execute(select(edges).where(touching).order_by("time", "a", "b")).all()
+            absorbed = connection.execute(
+                select(merges.c.body).where(merges.c.survivor == now.lead).order_by("stream", "position", "number")
+            ).all()
+        return Explanation(
+            now.lead,
+            now.account,
+            tuple(_identifier(row) for row in rows),
+            tuple(Edge(b.a, b.b, b.rule, b.evidence, b.stream, b.position, b.withdrawn_at is not None) for b in bonds),
+            tuple(decode_merge(row.body) for row in absorbed),
+        )
+
+    def _one(self, query: Select[Any]) -> Resolved | None:
+        with reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Resolved(row.lead, row.account)
+
+
+def _load(
+    connection: Connection, ledger: Ledger, hashes: KeyedHash, seen: Sequence[tuple[Evidence, Observation]]
+) -> list[bool]:
+    """What the batch's identifiers are known to be; and the components that its new evidence may change.
+
+    Returns which of `seen` is new to the ledger.
+    """
+    wanted = {traits.hash for evidence, _ in seen for traits in evidence.traits}
+    _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, wanted)))
+    pairs = {pair for evidence, _ in seen for pair, _ in evidence.ties}
+    pairs.update(pair for evidence, _ in seen for pair in evidence.accounts)
+    if pairs:
+        named = [hashes.bond(*pair) for pair in pairs]
+        query = select(edges.c.a, edges.c.b, edges.c.rule, edges.c.time)
+        for row in connection.execute(query.where(among(connection, edges.c.pair, named))):
+            pair = (row.a, row.b, row.rule)
+            ledger.times[pair] = min(row.time, ledger.times.get(pair, row.time))
+    news = [ledger.is_new(evidence, observation) for evidence, observation in seen]
+    touched = {
+        ledger.nodes[traits.hash].blob
+        for (evidence, _), is_new in zip(seen, news, strict=True)
+        if is_new
+        for traits in evidence.traits
+        if traits.hash in ledger.nodes and not ledger.nodes[traits.hash].shared
+    }
+    if touched:
+        _load_components(connection, ledger, touched)
+    return news
+
+
+def _load_components(connection: Connection, ledger: Ledger, blobs: Collection[str]) -> None:
+    """Every identifier, bond and lead of these components, and the shared identifiers next to them."""
+    members = _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.blob, blobs)))
+    touching = or_(among(connection, edges.c.a, members), among(connection, edges.c.b, members))
+    query = select(edges.c.a, edges.c.b, edges.c.rule, edges.c.time, edges.c.attached).where(touching)
+    bonds = connection.execute(query.where(edges.c.withdrawn_at.is_(None))).all()
+    beside = {end for row in bonds for end in (row.a, row.b) if end not in ledger.nodes}
+    if beside:  # shared identifiers, and accounts, which are none
+        _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, beside)))
+    for row in bonds:
+        ledger.add_bond((row.a, row.b, row.rule), Bond(row.attached, row.time, row.a, row.b, row.rule))
+    for row in connection.execute(select(leads).where(among(connection, leads.c.minted_from, members))):
+        ledger.add_lead(Lead(row.id, row.minted_from, row.account, row.forwarded_to, row.version))
+
+
+def _with_leads() -> Select[Any]:
+    """Identifiers, each with its lead's row if that lead was ever sent on."""
+    return select(identifiers, leads.c.forwarded_to, leads.c.version).join_from(
+        identifiers, leads, leads.c.id == identifiers.c.lead, isouter=True
+    )
+
+
+def _nodes(connection: Connection, ledger: Ledger, query: Select[Any]) -> list[str]:
+    """Take the identifiers of a query into the ledger; returns their hashes."""
+    found = []
+    for row in connection.execute(query):
+        found.append(row.hash)
+        if row.hash in ledger.nodes:
+            continue
+        node = ledger.nodes[row.hash] = Node.stored(_identifier(row))
+        node.blob, node.lead, node.account = row.blob, row.lead, row.account
+        node.minted_from, node.shared = row.minted_from, row.shared
+        if row.version is not None:
+            ledger.add_lead(Lead(row.lead, row.minted_from, row.account, row.forwarded_to, row.version))
+    return found
+
+
+def _identifier(row: Row[Any]) -> Identifier:
+    return Identifier(IdentifierType(row.type), row.hash, False, row.scope)
+
+
+def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> None:
+    """Everything that the batch changed, one statement a table."""
+    columns = ("hash", "type", "scope", "blob", "lead", "account", "minted_from", "shared")
+    write_rows(
+        connection,
+        insert_or_change(connection, identifiers, columns[3:]),
+        columns,
+        [
+            (hash_, n.identifier.type.value, n.identifier.scope, n.blob, n.lead, n.account, n.minted_from, n.shared)
+            for hash_, n in changes.nodes.items()
+        ],
+    )
+    write_rows(
+        connection,
+        insert(edges),
+        ("pair", "time", "a", "b", "rule", "attached", "evidence", "stream", "position"),
+        [
+            (hashes.bond(*pair), bond.time, *pair, bond.attached, seen.raw.sha256, seen.raw.stream, seen.raw.position)
+            for pair, bond, seen in changes.bonds
+        ],
+    )
+    write_rows(
+        connection,
+        insert_or_change(connection, leads, ("forwarded_to", "version")),
+        ("id", "minted_from", "account", "forwarded_to", "version"),
+        [(each.id, each.minted_from, each.account, each.forwarded_to, each.version) for each in changes.leads.values()],
+    )
+    write_rows(
+        connection,
+        insert(merges),
+        ("absorbed", "absorbed_key", "survivor", "joined", "stream", "position", "number", "body"),
+        [
+            (m.absorbed, key, m.survivor, m.joined, m.raw.stream, m.raw.position, m.number, encode_json(m))
+            for key, m in changes.merges
+        ],
+    )
+    write_rows(
+        connection,
+        insert_new(connection, conflicts),
+        ("a", "b", "reason", "stream", "position"),
+        [(each.a, each.b, each.reason[:120], *_place(each.seen)) for each in changes.conflicts],
+    )
+
+
+def _place(seen: Observation | None) -> Place:
+    return ("", 0) if seen is None else (seen.raw.stream, seen.raw.position)

@@ -1,0 +1,21 @@
+"""Kafka as the whole project sees it: the only package that imports `confluent_kafka`.
+
+Delivery is at least once. Producers keep the order of what they send and leave no gap; consumers commit by hand,
+after the effects of what they read are durable.
+"""
+
+from ingestion.kafka.admin import create_topics, group_lag, partition_count, topic_is_drained
+from ingestion.kafka.consumer import AlignedConsumer
+from ingestion.kafka.producer import DurableProducer
+from ingestion.kafka.record import Record, partition_for
+
+__all__ = [
+    "AlignedConsumer",
+    "DurableProducer",
+    "Record",
+    "create_topics",
+    "group_lag",
+    "partition_count",
+    "partition_for",
+    "topic_is_drained",
+]

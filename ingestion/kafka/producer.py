@@ -1,0 +1,220 @@
+"""A producer whose acknowledged messages are durable and whose order has no gap.
+
+Invariant: what reached a partition is a prefix of what was sent to it. Readers skip a raw position at or below the
+highest one they applied, so a lost message followed by a delivered one would be lost for ever: hence idempotence,
+`enable.gapless.guarantee`, and messages that never time out on their own. Only `flush` has a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from ingestion.errors import DeliveryFailed
+
+log = logging.getLogger(__name__)
+
+ACKNOWLEDGEMENT = timedelta(seconds=60)
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+_SERVE_EVERY = 500  # sends between two looks at what was acknowledged
+
+Delivered = Callable[[KafkaError | None, Any], None]
+
+
+class DurableProducer:
+    """Sends to Kafka; `flush` returns only when everything sent is acknowledged by all in-sync replicas.
+
+    After `DeliveryFailed` the process should end and start again from its committed offsets. Thread-safe.
+    """
+
+    def __init__(self, bootstrap: str, *, linger_ms: float = 5, client_config: Mapping[str, Any] | None = None) -> None:
+        # lz4: measured against none, snappy and zstd on 540-byte events, the least CPU of those that halve the bytes.
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "enable.gapless.guarantee": True,
+                "acks": "all",
+                "message.timeout.ms": 0,
+                "message.max.bytes": MAX_MESSAGE_BYTES,
+                "compression.type": "lz4",
+                "linger.ms": linger_ms,
+                "queue.buffering.max.messages": 500_000,
+                "queue.buffering.max.kbytes": 256 * 1024,
+                "log_level": 4,
+                **(client_config or {}),
+            },
+            logger=_Quiet(log),
+        )
+        self._failures: dict[str, str] = {}
+        self._sent = 0
+        self._pump: threading.Thread | None = None
+        self._pump_lock = threading.Lock()
+        self._closing = threading.Event()
+
+    def send(
+        self,
+        topic: str,
+        *,
+        partition: int | None = None,
+        key: bytes | str | None,
+        value: bytes,
+        headers: Mapping[str, str] | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Queue one message; a `timestamp_ms` of 0 is now. Blocks only while the queue is full.
+
+        Raises:
+            DeliveryFailed: an earlier message failed for good, or the queue stayed full.
+        """
+        self._produce(topic, partition, key, value, headers, timestamp_ms, self._note)
+        self._sent += 1
+        if self._sent % _SERVE_EVERY == 0:
+            self._producer.poll(0)
+
+    def flush(self, patience: timedelta = ACKNOWLEDGEMENT) -> None:
+        """Wait until everything sent is acknowledged.
+
+        Raises:
+            DeliveryFailed: a message was refused, or some are not acknowledged after `patience`; names the topics.
+        """
+        left = self._producer.flush(patience.total_seconds())
+        if self._failures:
+            told = "; ".join(f"topic {topic}: {reason}" for topic, reason in sorted(self._failures.items()))
+            self._failures.clear()
+            raise DeliveryFailed(f"Kafka refused messages: {told}. Restart from the committed offsets.")
+        if left:
+            raise DeliveryFailed(
+                f"{left} messages are not acknowledged after {patience.total_seconds():.0f} s: "
+                "look at the brokers' health and the topics' in-sync replicas."
+            )
+
+    def send_and_wait(
+        self,
+        topic: str,
+        *,
+        partition: int | None = None,
+        key: bytes | str | None,
+        value: bytes,
+        headers: Mapping[str, str] | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Send one message and block until it is acknowledged. Raises `DeliveryFailed`."""
+        outcome: list[KafkaError | None] = []
+        self._produce(topic, partition, key, value, headers, timestamp_ms, lambda error, _: outcome.append(error))
+        deadline = time.monotonic() + ACKNOWLEDGEMENT.total_seconds()
+        while not outcome and time.monotonic() < deadline:
+            self._producer.poll(0.1)
+        if not outcome:
+            raise DeliveryFailed(f"topic {topic}: not acknowledged after {ACKNOWLEDGEMENT.total_seconds():.0f} s")
+        if outcome[0] is not None:
+            raise DeliveryFailed(f"topic {topic}: {outcome[0].str()}")
+
+    async def send_acknowledged(
+        self,
+        topic: str,
+        *,
+        partition: int | None = None,
+        key: bytes | str | None,
+        value: bytes,
+        headers: Mapping[str, str] | None = None,
+        timestamp_ms: int = 0,
+    ) -> None:
+        """Send one message and resume when it is acknowledged. Give the producer a `linger_ms` of 0 for this.
+
+        Raises:
+            DeliveryFailed: refused, or not acknowledged in time. It may still arrive.
+        """
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[KafkaError | None] = loop.create_future()
+
+        def settle(error: KafkaError | None) -> None:
+            if not outcome.done():
+                outcome.set_result(error)
+
+        def delivered(error: KafkaError | None, _: Any) -> None:
+            with suppress(RuntimeError):  # the loop ended before the broker answered: nobody waits any more
+                loop.call_soon_threadsafe(settle, error)
+
+        self._start_pump()
+        self._produce(topic, partition, key, value, headers, timestamp_ms, delivered)
+        try:
+            error = await asyncio.wait_for(outcome, ACKNOWLEDGEMENT.total_seconds())
+        except TimeoutError:
+            raise DeliveryFailed(
+                f"topic {topic}: not acknowledged after {ACKNOWLEDGEMENT.total_seconds():.0f} s"
+            ) from None
+        if error is not None:
+            raise DeliveryFailed(f"topic {topic}: {error.str()}")
+
+    def close(self) -> None:
+        """Stop. What was not flushed may be lost, as after a crash; order still holds."""
+        self._closing.set()
+        if self._pump is not None:
+            self._pump.join()
+        self._producer.purge()  # else closing waits for the broker, for ever if it is gone
+        self._producer.poll(0)
+        self._producer.close()
+
+    def _produce(
+        self,
+        topic: str,
+        partition: int | None,
+        key: bytes | str | None,
+        value: bytes,
+        headers: Mapping[str, str] | None,
+        timestamp_ms: int,
+        delivered: Delivered,
+    ) -> None:
+        deadline: float | None = None
+        while True:
+            try:
+                self._producer.produce(
+                    topic,
+                    value,
+                    key,
+                    -1 if partition is None else partition,
+                    delivered,
+                    timestamp=timestamp_ms,
+                    headers=headers,
+                )
+                return
+            except BufferError:
+                now = time.monotonic()
+                deadline = deadline or now + ACKNOWLEDGEMENT.total_seconds()
+                if now > deadline:
+                    raise DeliveryFailed(f"topic {topic}: the send queue stayed full; is the broker up?") from None
+                self._producer.poll(0.05)
+            except KafkaException as error:
+                raise DeliveryFailed(f"topic {topic}: {error.args[0].str()}") from error
+
+    def _note(self, error: KafkaError | None, message: Any) -> None:
+        if error is not None:
+            self._failures.setdefault(message.topic(), error.str())
+
+    def _start_pump(self) -> None:
+        """Acknowledgements reach coroutines by a thread of our own: nobody else calls `poll` in an event loop."""
+        with self._pump_lock:
+            if self._pump is None:
+                self._pump = threading.Thread(target=self._serve, name="kafka-acknowledgements", daemon=True)
+                self._pump.start()
+
+    def _serve(self) -> None:
+        while not self._closing.is_set():
+            self._producer.poll(0.1)
+
+
+class _Quiet(logging.LoggerAdapter[logging.Logger]):
+    """Without the notice that the gapless guarantee is experimental: it is wanted, see the module's docstring."""
+
+    def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
+        if not any("CONFWARN" in str(arg) for arg in args):
+            super().log(level, msg, *args, **kwargs)

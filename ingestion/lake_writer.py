@@ -1,0 +1,81 @@
+"""The lake writer: canonical events and merges from `events` to the Delta table, exactly once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+
+import pyarrow as pa
+from deltalake.exceptions import CommitFailedError
+
+from ingestion.contracts.event import RecordKind, decode_event, decode_merge
+from ingestion.errors import Fenced
+from ingestion.kafka import AlignedConsumer, Record
+from ingestion.lake import SCHEMA, EventsTable, event_row, merge_row
+
+log = logging.getLogger(__name__)
+
+BATCH_RECORDS = 10_000
+POLL_SECONDS = 0.25
+COMMIT_SECONDS = 1.0  # at least this long between two commits of a quiet stream: each is a file and a log entry
+STORED = frozenset({RecordKind.EVENT.value, RecordKind.MERGE.value})
+
+
+class LakeWriter:
+    """One member of the lake's consumer group.
+
+    A mark per (events partition, kind of record, raw partition) says what has been appended.
+    """
+
+    def __init__(self, table: EventsTable) -> None:
+        self._table = table
+        self._marks: dict[str, int] = {}
+
+    def assigned(self, _partitions: Sequence[tuple[str, int]]) -> None:
+        """Forget what another writer may have raised meanwhile."""
+        self._marks.clear()
+
+    def run(self, consumer: AlignedConsumer, stop: threading.Event) -> None:
+        """Append until told to stop. Raises `Fenced` if another writer appended for one of our partitions."""
+        while not stop.is_set():
+            records = consumer.poll(BATCH_RECORDS, POLL_SECONDS)
+            if records:
+                self.append(records)
+                consumer.commit({(record.topic, record.partition): record.offset + 1 for record in records})
+                if len(records) < BATCH_RECORDS:
+                    stop.wait(COMMIT_SECONDS)
+
+    def append(self, records: Sequence[Record]) -> int:
+        """Append what is new among `records` in one commit; how many rows that were."""
+        rows: list[dict[str, object]] = []
+        raised: dict[str, int] = {}
+        for record in records:
+            kind = record.headers.get("record")
+            if kind is None or kind not in STORED:
+                continue
+            if kind == RecordKind.EVENT:
+                event = decode_event(record.value)
+                row, stream, position = event_row(event, record.value), event.raw.stream, event.raw.position
+            else:
+                merge = decode_merge(record.value)
+                row, stream, position = merge_row(merge, record.value), merge.raw.stream, merge.position
+            mark = f"{record.partition}|{kind}|{stream}"
+            if position > raised.get(mark, self._mark(mark)):
+                raised[mark] = position
+                rows.append(row)
+        if rows:
+            try:
+                self._table.append(pa.Table.from_pylist(rows, schema=SCHEMA), raised)
+            except CommitFailedError as error:
+                raise Fenced(
+                    f"another lake writer appended for the same partitions: {error}; this one stops"
+                ) from error
+            self._marks |= raised
+        return len(rows)
+
+    def _mark(self, mark: str) -> int:
+        if mark not in self._marks:
+            version = self._table.version_of(mark)
+            self._marks[mark] = -1 if version is None else version
+        return self._marks[mark]

@@ -1,0 +1,53 @@
+"""What a source adapter is: two functions of one vendor's file, found by a registration line.
+
+An adapter never guesses about identity: it repeats what the sender claims, with the sender's own scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Protocol
+from urllib.parse import quote
+
+import msgspec
+
+from ingestion.contracts.event import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """The firm whose events these are, as far as adapters must know it."""
+
+    name: str
+    staff_domains: frozenset[str] = frozenset()  # e-mail domains of its own people, in lower case
+    own_apps: frozenset[str] = frozenset()  # ids of our apps at vendors; what they write comes back to us
+    product_scope: str | None = None  # scope of the product's user ids, where the support desk repeats them
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """Where a raw message came from. `source` is the canonical event's, `/t/{tenant}/{system}/{account}`."""
+
+    tenant: Tenant
+    account: str
+    received: datetime  # aware, UTC
+    source: str
+
+
+class Adapter(Protocol):
+    """One vendor's bytes to drafts. A module with these two functions is an adapter."""
+
+    def elements(self, body: bytes) -> Sequence[msgspec.Raw]:
+        """The body's elements, in order. Raises `msgspec.DecodeError` or a `Quarantine` for the whole body."""
+
+    def draft(self, element: msgspec.Raw, context: SourceContext) -> Draft:
+        """Maps one element. Raises `msgspec.ValidationError` or a `Quarantine` for this element alone."""
+
+
+@lru_cache(maxsize=4096)
+def source_uri(tenant: str, system: str, account: str) -> str:
+    """The URI reference of a source, `/t/{tenant}/{system}/{account}`."""
+    return f"/t/{quote(tenant, safe='')}/{quote(system, safe='')}/{quote(account, safe='')}"

@@ -1,0 +1,118 @@
+"""A publisher that already speaks the canonical contract: a `Draft` by field name, alone or in an array.
+
+Claims come in the clear. `dataschema` names the version of the contract: additions (`1-0-x`) are read, any other
+revision is `UnknownVersion`. The publisher vouches for what it marks as verified, and keeps personal data out of
+whatever is not sealed: an event whose open parts hold an e-mail address is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from ingestion.contracts.event import (
+    SCHEMA,
+    AccountHint,
+    Actor,
+    Campaign,
+    Change,
+    Channel,
+    Claim,
+    Consent,
+    Draft,
+    EventType,
+    IdentifierType,
+    ObjectRef,
+)
+from ingestion.errors import ContractBroken, UnknownVersion
+from ingestion.sources.adapter import SourceContext
+from ingestion.sources.fields import Moment, from_moment, named, plain_id
+from ingestion.sources.split import one_or_many
+
+_FAMILY = SCHEMA.rpartition("-")[0] + "-"  # leadline.interaction/1-0-
+_ADDRESS = re.compile(rb"[^\s@\"]@[^\s@\"]+\.[^\s@\"]")
+
+
+class PublishedClaim(msgspec.Struct, gc=False):
+    """A claim of a kind that a publisher can know."""
+
+    type: Literal["crm", "user_id", "email", "phone", "anonymous_id"]
+    value: str
+    verified: bool = False
+    scope: str = ""
+
+
+class Published(msgspec.Struct, kw_only=True, gc=False):
+    """An event as a publisher writes it."""
+
+    dataschema: str
+    id: str
+    type: EventType
+    time: Moment
+    channel: Channel
+    specversion: str = "1.0"
+    source: str | None = None
+    claims: list[PublishedClaim] = []
+    account: AccountHint | None = None
+    object: ObjectRef | None = None
+    properties: dict[str, Any] = {}
+    change: tuple[Change, ...] = ()
+    campaign: Campaign | None = None
+    consent: Consent | None = None
+    private: dict[str, str] = {}
+    text: str | None = None
+    lang: str | None = None
+    actor: Actor = Actor.USER
+    test: bool = False
+    sequence: str | None = None
+
+
+elements: Callable[[bytes], Sequence[msgspec.Raw]] = one_or_many
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Published).decode
+
+
+def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
+    """Checks one published event and takes it over."""
+    sent = _decode(element)
+    _check(sent)
+    # CloudEvents' duplicates are those of one source; a publisher's second source must not clash with its first.
+    same = sent.source is None or sent.source == context.source
+    return Draft(
+        id=plain_id(sent.id if same else f"{sent.source} {sent.id}"),
+        source=context.source,
+        type=sent.type,
+        time=from_moment(sent.time, "time"),
+        channel=sent.channel,
+        claims=tuple(
+            Claim(IdentifierType(c.type), c.value, c.verified, c.scope) for c in sent.claims if c.value.strip()
+        ),
+        account=sent.account,
+        object=sent.object,
+        properties=sent.properties,
+        change=sent.change,
+        campaign=sent.campaign,
+        consent=sent.consent,
+        private=sent.private,
+        text=sent.text or None,
+        lang=sent.lang,
+        actor=sent.actor,
+        test=sent.test,
+        sequence=sent.sequence,
+    )
+
+
+def _check(sent: Published) -> None:
+    if not sent.dataschema.startswith(_FAMILY):
+        raise UnknownVersion(f"dataschema: got {named(sent.dataschema)}, expected {SCHEMA}")
+    if sent.specversion != "1.0":
+        raise UnknownVersion(f"specversion: got {named(sent.specversion)}, expected '1.0'")
+    if not sent.id:
+        raise ContractBroken("id: got an empty string, expected the event's id")
+    for name in ("properties", "change", "object", "campaign", "account", "sequence"):
+        part = getattr(sent, name)
+        if part and _ADDRESS.search(_encode(part)):
+            raise ContractBroken(f"{name}: holds an e-mail address, expected it in `claims` or `private`")

@@ -1,0 +1,38 @@
+"""The stage's one place that builds things: the training job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from features.definitions import FEATURE_SERVICE, feature_hash
+from ingestion.settings import PlatformSettings
+from registry.labels import HORIZON
+from registry.pipeline import Plan, Progress, TrainingReport, train_and_register
+from registry.training_set import build_training_set
+
+
+def model_cache(settings: PlatformSettings) -> Path:
+    """Where this platform keeps verified bundles."""
+    return settings.home / "models"
+
+
+def run_training(settings: PlatformSettings, progress: Progress) -> TrainingReport:
+    """Train on the lake's outcomes, register the model, promote it if it has earned it.
+
+    `progress` is told each step in a sentence.
+
+    Raises:
+        TrainingStopped: the training set is too small, too young or leaks.
+        RegistryUnavailable: MLflow does not answer.
+    """
+    frame = build_training_set(settings, progress=progress)
+    plan = Plan(feature_service=FEATURE_SERVICE, feature_hash=feature_hash(), embargo=HORIZON)
+    return train_and_register(
+        frame,
+        plan,
+        tracking_uri=settings.mlflow_tracking_uri,
+        cache_dir=model_cache(settings),
+        now=datetime.now(UTC),
+        progress=progress,
+    )

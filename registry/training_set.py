@@ -1,0 +1,120 @@
+"""The training set of lead scoring: past snapshots, what was known at each, what came of it.
+
+Invariant: a row holds what serving would have seen at its snapshot, under the lead id that was live then, and never
+anything that became known later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.definitions import FEATURE_NAMES
+from features.history import ACCOUNT, LEAD, read_history
+from features.training import point_in_time
+from ingestion.contracts.event import EventType, decode_event
+from ingestion.lake import read_merges, scan
+from ingestion.settings import PlatformSettings
+from registry.errors import TrainingStopped
+from registry.frame import Times, TrainingFrame
+from registry.labels import HORIZON, Outcome, label_at, outcomes_of, survivors_of
+from registry.snapshots import EVERY, Known, Snapshot, grid, snapshots
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Labelled = list[tuple[Snapshot, bool]]
+
+
+def build_training_set(
+    settings: PlatformSettings, *, every: timedelta = EVERY, progress: Callable[[str], None]
+) -> TrainingFrame:
+    """Snapshots of every active lead, every so often, as far back as the feature history goes.
+
+    Raises:
+        TrainingStopped: no snapshot is old enough to have a label.
+    """
+    progress("reading outcomes and the feature history")
+    labelled = _labelled(settings.lake, every)
+    progress(f"joining features as they were known at {len(labelled):,} snapshots")
+    entities = _entities(labelled)
+    joined = point_in_time(settings, entities)
+    # A feature may read both states, so it is as young as the younger one.
+    known = np.fmax(*(_known_at(entities, settings.lake, entity) for entity in (LEAD, ACCOUNT)))
+    values = joined[list(FEATURE_NAMES)].to_numpy(dtype=np.float64)
+    missing = np.isnan(values)
+    return TrainingFrame(
+        feature_names=FEATURE_NAMES,
+        values=values,
+        labels=np.array([won for _, won in labelled], dtype=np.bool_),
+        leads=np.array([snapshot.lead for snapshot, _ in labelled], dtype=np.str_),
+        snapshot_at=_stamps(entities["event_timestamp"]),
+        known_at={
+            name: np.where(missing[:, column], np.datetime64("NaT"), known) for column, name in enumerate(FEATURE_NAMES)
+        },
+    )
+
+
+def _labelled(lake: Path, every: timedelta) -> Labelled:
+    survivors = survivors_of(read_merges(lake))
+    outcomes, data_end = _outcomes(lake, survivors)
+    rows = read_history(lake, LEAD, ("key", "account", "known_at", "forward")).to_pylist()
+    if not rows or data_end is None:
+        raise TrainingStopped(f"the lake at {lake} holds no feature history; run ingestion and features first")
+    history = [Known(row["key"], row["account"], row["known_at"], row["forward"] is not None) for row in rows]
+    moments = grid(history[0].known_at, data_end - HORIZON, every)
+    labelled = [
+        (snapshot, label)
+        for snapshot in snapshots(history, survivors, moments)
+        if (label := label_at(outcomes.get(snapshot.person, ()), snapshot.at, data_end)) is not None
+    ]
+    if not labelled:
+        raise TrainingStopped(
+            f"no snapshot has a label: the history begins {history[0].known_at:%Y-%m-%d} and the data end "
+            f"{data_end:%Y-%m-%d}, and outcomes are judged after {HORIZON.days} days; train when there is more history"
+        )
+    return labelled
+
+
+def _outcomes(lake: Path, survivors: dict[str, str]) -> tuple[dict[str, tuple[Outcome, ...]], datetime | None]:
+    """Outcomes by person, and the newest moment that the lake knows of."""
+    import pyarrow.compute as pc
+
+    events = scan(lake, columns=("type", "receivedtime", "body"))
+    told = events.filter(pc.equal(events["type"], EventType.CRM_OUTCOME.value))
+    outcomes = outcomes_of((decode_event(body.as_py().encode()) for body in told["body"]), survivors)
+    return outcomes, pc.max(events["receivedtime"]).as_py()
+
+
+def _entities(labelled: Labelled) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "lead": [snapshot.lead for snapshot, _ in labelled],
+            "account": [snapshot.account for snapshot, _ in labelled],
+            "event_timestamp": pd.to_datetime([snapshot.at for snapshot, _ in labelled], utc=True),
+        }
+    )
+
+
+def _known_at(entities: pd.DataFrame, lake: Path, entity: str) -> Times:
+    """When the state that each snapshot reads was known: the newest history row that is not younger."""
+    import pandas as pd
+
+    history = read_history(lake, entity, ("key", "known_at")).to_pandas()
+    asked = entities[[entity, "event_timestamp"]].rename(columns={entity: "key"}).reset_index()
+    asked["key"] = asked["key"].astype("object")
+    asked["event_timestamp"] = asked["event_timestamp"].astype("datetime64[us, UTC]")
+    found = pd.merge_asof(
+        asked.sort_values("event_timestamp"), history, left_on="event_timestamp", right_on="known_at", by="key"
+    )
+    return _stamps(found.sort_values("index")["known_at"])
+
+
+def _stamps(column: pd.Series[pd.Timestamp]) -> Times:
+    return column.dt.tz_localize(None).to_numpy().astype("datetime64[us]")

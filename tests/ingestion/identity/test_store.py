@@ -1,0 +1,405 @@
+"""The ledger on real databases: who events are about, how leads are forwarded, and that order does not matter."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, event, select
+
+from ingestion.contracts.event import AccountHint, Claim, IdentifierType, LeadMerged, RawPointer
+from ingestion.database import metadata, open_database
+from ingestion.identity import IdentityStore, Observation, Resolution
+from ingestion.identity.resolve import MAX_DEGREE
+from ingestion.identity.tables import IDENTITY_TABLES, conflicts, identifiers
+
+KEY = bytes(range(32))
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+_offsets = itertools.count()
+
+
+def _open(url: str) -> tuple[Engine, IdentityStore]:
+    engine = open_database(url)
+    metadata.create_all(engine, tables=IDENTITY_TABLES)
+    return engine, IdentityStore(engine, KEY)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path_factory.mktemp('identity')}/identity.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[IdentityStore]:
+    engine, store = _open(url)
+    yield store
+    engine.dispose()
+
+
+def crm(number: int, kind: str = "contact") -> Claim:
+    return Claim(IdentifierType.CRM, str(number), True, f"hubspot:1:{kind}")
+
+
+def email(address: str, verified: bool = True) -> Claim:
+    return Claim(IdentifierType.EMAIL, address, verified)
+
+
+def user(name: str) -> Claim:
+    return Claim(IdentifierType.USER_ID, name, True, "app")
+
+
+def cookie(name: str) -> Claim:
+    return Claim(IdentifierType.ANONYMOUS_ID, name, False, "web")
+
+
+def seen(*claims: Claim, account: AccountHint | None = None, minute: int = 0, test: bool = False) -> Observation:
+    offset = next(_offsets)
+    return Observation(
+        claims=claims,
+        account=account,
+        event_hash=f"event {offset}",
+        received=NOON + timedelta(minutes=minute),
+        imported=False,
+        raw=RawPointer("raw.crm", 0, offset, 0, "digest"),
+        test=test,
+    )
+
+
+def take(store: IdentityStore, *observations: Observation) -> list[Resolution]:
+    with store._engine.begin() as connection:
+        return store.resolve_batch(connection, observations)
+
+
+def take_one(store: IdentityStore, *claims: Claim, account: AccountHint | None = None) -> Resolution:
+    return take(store, seen(*claims, account=account))[0]
+
+
+def state(store: IdentityStore) -> dict[str, tuple[str, str | None, bool, str]]:
+    with store._engine.connect() as connection:
+        rows = connection.execute(select(identifiers)).all()
+    return {row.hash: (row.lead, row.account, row.shared, row.blob) for row in rows}
+
+
+def test_a_visitor_becomes_known_and_the_old_lead_is_forwarded(store: IdentityStore) -> None:
+    visit = take_one(store, cookie("cookie-1"))
+    assert visit.account is None
+    assert visit.merges == ()
+    form = take_one(store, email("jo@gmail.com", verified=False), cookie("cookie-1"))
+    assert form.lead != visit.lead
+    assert [(merge.absorbed, merge.survivor, merge.joined) for merge in form.merges] == [
+        (visit.lead, form.lead, False)
+    ]
+    assert form.merge_keys == (visit.lead,)
+    assert take_one(store, cookie("cookie-1")).lead == form.lead
+    current = store.current(visit.lead)
+    assert current is not None
+    assert (current.lead, current.account) == (form.lead, None)
+
+
+def test_two_known_leads_that_become_one_are_joined(store: IdentityStore) -> None:
+    contact, product = take_one(store, crm(7)), take_one(store, user("jo-7"))
+    assert take_one(store, crm(7), email("jo@acme.com")).merges[0].joined is False
+    joined = take_one(store, user("jo-7"), email("jo@acme.com"))
+    assert {merge.absorbed for merge in joined.merges} == {product.lead}
+    assert joined.merges[0].joined
+    assert joined.account is not None
+    assert {store.current(lead) for lead in (contact.lead, product.lead)} == {store.current(joined.lead)}
+    assert contact.lead in store.aliases(joined.lead)
+
+
+def test_the_account_is_part_of_the_leads_id(store: IdentityStore) -> None:
+    bare = take_one(store, crm(7))
+    known = take_one(store, crm(7), account=AccountHint(domain="www.acme.com"))
+    assert known.account is not None
+    assert known.partitionkey == known.account
+    assert [(merge.absorbed, merge.joined, merge.survivor_key) for merge in known.merges] == [
+        (bare.lead, False, known.account)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (email("jo@acme.com"), email("al@mail.acme.com")),
+        (email("info@acme.com"), email("jo@acme.com")),
+    ],
+)
+def test_people_of_one_company_share_an_account_and_are_two_leads(
+    store: IdentityStore, first: Claim, second: Claim
+) -> None:
+    one, other = take_one(store, first), take_one(store, second)
+    assert one.account == other.account
+    assert one.account is not None
+    assert one.lead != other.lead
+
+
+def test_a_verified_address_decides_over_a_hint_and_a_hint_over_the_crm(store: IdentityStore) -> None:
+    by_crm = take_one(store, crm(7), account=AccountHint(crm_id="hubspot:1:company:9"))
+    by_hint = take_one(store, crm(7), account=AccountHint(domain="holding.com"))
+    by_email = take_one(store, crm(7), email("jo@acme.com"))
+    assert by_email.account == take_one(store, email("al@acme.com")).account
+    assert len({by_crm.account, by_hint.account, by_email.account}) == 3
+    assert take_one(store, crm(7), account=AccountHint(domain="holding.com")).account == by_email.account
+
+
+def test_a_shared_mailbox_and_a_phone_join_nobody(store: IdentityStore) -> None:
+    phone = Claim(IdentifierType.PHONE, "+49 30 1234567")
+    one = take_one(store, cookie("cookie-1"), email("info@acme.com"), phone)
+    other = take_one(store, cookie("cookie-2"), email("info@acme.com"), phone)
+    assert one.lead != other.lead
+    assert take_one(store, email("info@acme.com")).lead not in (one.lead, other.lead)
+
+
+def test_a_form_does_not_prove_that_a_user_owns_the_address(store: IdentityStore) -> None:
+    owner = take_one(store, crm(7), email("jo@acme.com"))
+    pretender = take_one(store, user("mallory"), email("jo@acme.com", verified=False), cookie("cookie-9"))
+    assert pretender.lead != owner.lead
+    assert pretender.merges == ()
+
+
+def test_a_cookie_of_a_known_person_is_not_taken_by_the_next_one(store: IdentityStore) -> None:
+    dwight = take(store, seen(email("dwight@a.com", False), cookie("office"), minute=1))[0]
+    pam = take(store, seen(email("pam@a.com", False), cookie("office"), minute=2))[0]
+    assert pam.lead != dwight.lead
+    assert take_one(store, cookie("office")).lead == dwight.lead
+
+
+def test_without_a_usable_claim_an_event_stands_alone(store: IdentityStore) -> None:
+    one, other = take(store, seen(cookie("undefined")), seen())
+    assert one.lead != other.lead
+    assert [identifier.type for identifier in one.identifiers] == [IdentifierType.EVENT]
+
+
+def test_a_test_ping_is_evidence_of_nothing(store: IdentityStore) -> None:
+    ping = take(store, seen(crm(7), email("jo@acme.com"), test=True))[0]
+    assert ping.account is None
+    assert take_one(store, email("jo@acme.com")).lead != ping.lead
+
+
+def test_an_identifier_of_too_many_persons_is_frozen(store: IdentityStore) -> None:
+    people = [
+        take(store, seen(email(f"person{n}@gmail.com", False), cookie("kiosk"), minute=n))[0]
+        for n in range(MAX_DEGREE + 2)
+    ]
+    assert len({person.lead for person in people}) == MAX_DEGREE + 2
+    kiosk = take_one(store, cookie("kiosk"))
+    assert kiosk.lead not in {person.lead for person in people}
+    assert take_one(store, email("person0@gmail.com")).lead == people[0].lead
+
+
+def test_a_bond_that_breaks_a_rule_goes_to_review(store: IdentityStore) -> None:
+    take(store, seen(crm(1), email("jo@gmail.com"), minute=1), seen(crm(2), email("jo@gmail.com"), minute=2))
+    with store._engine.connect() as connection:
+        assert connection.execute(select(conflicts.c.reason)).scalars().all() == [
+            "two values of crm:hubspot:1:contact"
+        ]
+
+
+def test_a_deal_belongs_to_its_first_contact(store: IdentityStore) -> None:
+    deal = take_one(store, crm(100, "deal"))
+    first = take(store, seen(crm(100, "deal"), crm(1), minute=1))[0]
+    second = take(store, seen(crm(100, "deal"), crm(2), minute=2), seen(crm(101, "deal"), crm(1), minute=3))
+    assert [merge.absorbed for merge in first.merges] == [deal.lead]
+    assert second[0].lead != first.lead
+    assert second[1].lead == first.lead == take_one(store, crm(100, "deal")).lead
+
+
+def test_a_withdrawn_bond_parts_two_people_and_asks_for_a_rebuild(store: IdentityStore) -> None:
+    take_one(store, user("jo-7"))
+    together = take_one(store, crm(7), user("jo-7"))
+    by_kind = {identifier.type: identifier.hash for identifier in together.identifiers}
+    store.withdraw(by_kind[IdentifierType.USER_ID], by_kind[IdentifierType.CRM], NOON)
+    contact, product = store.resolve(crm(7)), store.resolve(user("jo-7"))
+    assert contact is not None
+    assert product is not None
+    assert contact.lead != product.lead
+    assert take_one(store, crm(7), user("jo-7")).merges == ()  # the same evidence again does not bring it back
+    assert store.resolve(user("jo-7")) == product
+    with store._engine.connect() as connection:
+        assert any("rebuild" in reason for reason in connection.execute(select(conflicts.c.reason)).scalars())
+
+
+def test_an_explanation_names_identifiers_rules_and_raw_coordinates(store: IdentityStore) -> None:
+    visit = take_one(store, cookie("cookie-1"))
+    form = seen(email("jo@acme.com", False), cookie("cookie-1"))
+    known = take(store, form)[0]
+    explained = store.explain(visit.lead)
+    assert explained is not None
+    assert (explained.lead, explained.account) == (known.lead, known.account)
+    assert {identifier.hash for identifier in explained.identifiers} == {i.hash for i in known.identifiers}
+    assert {edge.rule for edge in explained.edges} == {"email~anonymous_id", "account:email_domain"}
+    assert {(edge.stream, edge.position) for edge in explained.edges} == {(form.raw.stream, form.raw.position)}
+    assert explained.absorbed == known.merges
+
+
+def test_lookups_of_unknown_things_answer_none(store: IdentityStore) -> None:
+    assert store.resolve(crm(404)) is None
+    assert store.resolve(email("no address")) is None
+    assert store.current("ld_unknown") is None
+    assert store.explain("ld_unknown") is None
+    assert store.aliases("ld_unknown") == []
+
+
+def test_merges_are_found_again_by_what_caused_them(store: IdentityStore) -> None:
+    take_one(store, cookie("cookie-1"))
+    cause = seen(email("jo@gmail.com", False), cookie("cookie-1"))
+    known = take(store, cause)[0]
+    place = (cause.raw.stream, cause.raw.position)
+    with store._engine.connect() as connection:
+        found = store.merges_caused_by(connection, [place, ("raw.crm/9", 1)])
+    assert found == {place: list(zip(known.merge_keys, known.merges, strict=True))}
+
+
+def test_hashes_need_the_key(store: IdentityStore) -> None:
+    other = IdentityStore(store._engine, bytes(32))
+    assert store.identifiers_of((crm(7),)) != other.identifiers_of((crm(7),))
+    assert store.hash_text("hello") != other.hash_text("hello")
+
+
+def test_round_trips_do_not_grow_with_the_batch(store: IdentityStore) -> None:
+    statements: list[str] = []
+
+    @event.listens_for(store._engine, "before_cursor_execute")
+    def _count(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    def batch(size: int, start: int) -> list[Observation]:
+        return [
+            seen(email(f"p{n}@c{n % 7}.com", False), cookie(f"cookie-{n % (size // 2)}"))
+            for n in range(start, start + size)
+        ]
+
+    counts = []
+    for size, start in ((10, 0), (1000, 1000)):
+        take(store, *batch(size, start))
+        statements.clear()
+        take(store, *batch(size, start))
+        take(store, *batch(size, start + 100_000))
+        counts.append(len(statements))
+    assert counts[0] == counts[1] <= 22
+
+
+def test_workers_on_one_database_agree(url: str) -> None:
+    engine, store = _open(url)
+    people = 30
+    todo = [
+        [seen(crm(n), email(f"p{n}@gmail.com"), minute=n) for n in range(people)],
+        [seen(user(f"user-{n}"), email(f"p{n}@gmail.com"), minute=n) for n in range(people)],
+        [seen(user(f"user-{n}"), cookie(f"cookie-{n}"), minute=n) for n in range(people)],
+    ]
+    failures: list[BaseException] = []
+
+    def work(observations: Sequence[Observation]) -> None:
+        try:
+            _, own = _open(url)
+            for each in observations:
+                take(own, each)
+            own._engine.dispose()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(each,)) for each in todo]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    found = state(store)
+    assert len({lead for lead, *_ in found.values()}) == people
+    engine.dispose()
+
+
+# Order does not matter. A small world, so that histories collide.
+
+WORLD = [
+    *[crm(n) for n in (11, 12, 13)],
+    *[Claim(IdentifierType.CRM, str(n), True, "zendesk:1:user") for n in (21, 22)],
+    *[crm(n, "deal") for n in (31, 32)],
+    *[user(f"user-{n}") for n in range(3)],
+    *[email(f"p{n}@{host}", verified) for n in range(2) for host in ("acme.com", "gmail.com") for verified in (0, 1)],
+    email("x@mailinator.com", False),
+    email("info@acme.com"),
+    *[cookie(f"cookie-{n}") for n in range(3)],
+    Claim(IdentifierType.PHONE, "+4930123456"),
+]
+HINTS = [None, None, None, AccountHint(domain="acme.de"), AccountHint(crm_id="hubspot:1:company:5")]
+
+observations = st.builds(
+    lambda claims, account, minute, test: seen(*claims, account=account, minute=minute, test=test),
+    st.lists(st.sampled_from(WORLD), max_size=4),
+    st.sampled_from(HINTS),
+    st.integers(0, 3),
+    st.sampled_from([False] * 9 + [True]),
+)
+histories = st.lists(observations, max_size=14)
+
+
+def _play(history: Sequence[Observation], sizes: Iterator[int]) -> tuple[IdentityStore, list[Resolution]]:
+    _, store = _open("sqlite://")
+    resolutions, rest = [], list(history)
+    while rest:
+        size = next(sizes)
+        resolutions += take(store, *rest[:size])
+        rest = rest[size:]
+    return store, resolutions
+
+
+@given(histories, st.randoms(use_true_random=False))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+def test_the_same_events_in_any_order_end_in_the_same_leads(history: list[Observation], rng: random.Random) -> None:
+    one, _ = _play(history, itertools.repeat(1))
+    other, _ = _play(rng.sample(history, len(history)), iter(lambda: rng.randint(1, 5), 0))
+    assert state(one) == state(other)
+    one._engine.dispose()
+    other._engine.dispose()
+
+
+@given(histories, st.randoms(use_true_random=False))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+def test_where_a_batch_ends_changes_nothing(history: list[Observation], rng: random.Random) -> None:
+    one, singly = _play(history, itertools.repeat(1))
+    other, batched = _play(history, iter(lambda: rng.randint(1, 5), 0))
+    assert singly == batched
+    one._engine.dispose()
+    other._engine.dispose()
+
+
+@given(histories)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+def test_forwarding_ends_at_a_live_lead_and_never_goes_in_a_circle(history: list[Observation]) -> None:
+    store, resolutions = _play(history, itertools.repeat(3))
+    forwards: dict[str, LeadMerged] = {}
+    for resolution in resolutions:
+        for merge in resolution.merges:
+            assert merge.absorbed not in forwards, "a lead is absorbed once"
+            assert merge.survivor not in forwards, "an absorbed lead never survives again"
+            forwards[merge.absorbed] = merge
+        current = store.current(resolution.lead)
+        assert current is not None
+        again = store.current(current.lead)
+        assert again is None or again == current  # None: a lead that nothing was sent for yet
+    store._engine.dispose()
+
+
+@given(histories, observations)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+def test_an_event_leaves_components_alone_that_share_no_identifier_with_it(
+    history: list[Observation], newcomer: Observation
+) -> None:
+    store, _ = _play(history, itertools.repeat(4))
+    before = state(store)
+    touched = {before[i.hash][3] for i in store.identifiers_of(newcomer.claims) if i.hash in before}
+    take(store, newcomer)
+    after = state(store)
+    for hash_, row in before.items():
+        if row[3] not in touched:
+            assert after[hash_] == row
+    store._engine.dispose()

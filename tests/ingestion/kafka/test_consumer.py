@@ -1,0 +1,217 @@
+"""The consumer reads partitions side by side in time, never jumps silently, and is never wedged by one of them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from ingestion.errors import OffsetLost
+from ingestion.kafka import AlignedConsumer, DurableProducer, Record, create_topics, group_lag, topic_is_drained
+
+_names = itertools.count(1)
+START_MS = 1_700_000_000_000
+
+
+@pytest.fixture
+def topic() -> str:
+    return f"aligned-{next(_names)}"
+
+
+@pytest.fixture
+def producer(kafka: str) -> Iterator[DurableProducer]:
+    producer = DurableProducer(kafka, linger_ms=0)
+    yield producer
+    producer.close()
+
+
+def _read(consumer: AlignedConsumer, count: int, at_once: int = 1000) -> list[Record]:
+    records: list[Record] = []
+    deadline = time.monotonic() + 30
+    while len(records) < count:
+        assert time.monotonic() < deadline, f"{len(records)} of {count} records came"
+        records += consumer.poll(at_once, 0.5)
+    return records
+
+
+def _commit(consumer: AlignedConsumer, records: list[Record]) -> None:
+    consumer.commit({(record.topic, record.partition): record.offset + 1 for record in records})
+
+
+def test_a_backlog_is_released_in_the_order_of_time_across_partitions(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 4, f"{topic}-b": 2})
+    places = [(topic, number) for number in range(4)] + [(f"{topic}-b", number) for number in range(2)]
+    rng = random.Random(7)
+    for moment in range(6000):  # partition 0 gets half of everything, so that the partitions differ in length
+        name, number = places[0] if rng.random() < 0.5 else rng.choice(places)
+        producer.send(name, partition=number, key=None, value=b"x", timestamp_ms=START_MS + moment)
+    producer.flush()
+
+    consumer = AlignedConsumer(kafka, topic, [topic, f"{topic}-b"], max_buffered=600)
+    records = _read(consumer, 6000, at_once=500)
+    consumer.close()
+    assert [record.timestamp_ms - START_MS for record in records] == list(range(6000))
+
+
+def test_everything_about_a_message_is_kept(kafka: str, topic: str, producer: DurableProducer) -> None:
+    create_topics(kafka, {topic: 1})
+    producer.send(topic, key="schlüssel", value=b"v", headers={"a": "ä", "b": ""}, timestamp_ms=START_MS)
+    producer.flush()
+    consumer = AlignedConsumer(kafka, topic, [topic])
+    assert _read(consumer, 1) == [
+        Record(topic, 0, 0, "schlüssel".encode(), b"v", {"a": "ä", "b": ""}, START_MS),
+    ]
+    consumer.close()
+
+
+def test_a_partition_that_gives_nothing_holds_the_others_back_only_for_a_while(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 2})
+    stuck = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    stuck.init_transactions(30)
+    stuck.begin_transaction()
+    stuck.produce(topic, b"never committed", partition=0)
+    stuck.flush()
+    producer.send(topic, partition=1, key=None, value=b"x")
+    producer.flush()
+
+    consumer = AlignedConsumer(kafka, topic, [topic], patience=timedelta(milliseconds=300))
+    assert [record.partition for record in _read(consumer, 1)] == [1]
+    consumer.close()
+    stuck.abort_transaction(30)
+
+
+def test_control_records_at_the_end_of_a_partition_hold_nothing_back(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 2})
+    transactional = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    transactional.init_transactions(30)
+    transactional.begin_transaction()
+    transactional.produce(topic, b"x", partition=0)
+    transactional.commit_transaction(30)
+    consumer = AlignedConsumer(kafka, topic, [topic], patience=timedelta(seconds=60))
+    _read(consumer, 1)
+    producer.send(topic, partition=1, key=None, value=b"y")
+    producer.flush()
+    assert [record.value for record in _read(consumer, 1)] == [b"y"]
+    assert consumer.lag() == 0
+    consumer.close()
+
+
+def test_live_records_wait_for_nobody(kafka: str, topic: str, producer: DurableProducer) -> None:
+    create_topics(kafka, {topic: 4})
+    consumer = AlignedConsumer(kafka, topic, [topic], patience=timedelta(seconds=60))
+    producer.send_and_wait(topic, partition=0, key=None, value=b"first")
+    _read(consumer, 1)
+    waits = []
+    for number in range(20):
+        sent = time.monotonic()
+        producer.send_and_wait(topic, partition=number % 4, key=None, value=b"x")
+        _read(consumer, 1)
+        waits.append(time.monotonic() - sent)
+    consumer.close()
+    assert sorted(waits)[10] < 0.2
+
+
+def test_a_new_group_starts_at_the_earliest_record_and_goes_on_where_it_committed(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 1})
+    for number in range(10):
+        producer.send(topic, partition=0, key=None, value=b"%d" % number)
+    producer.flush()
+    assert group_lag(kafka, topic, [topic]) == 10
+
+    first = AlignedConsumer(kafka, topic, [topic])
+    _commit(first, _read(first, 4, at_once=4))
+    assert first.lag() == 6
+    first.close()
+    second = AlignedConsumer(kafka, topic, [topic])
+    rest = _read(second, 6)
+    assert [record.value for record in rest] == [b"%d" % number for number in range(4, 10)]
+    assert not topic_is_drained(kafka, topic, topic)
+    _commit(second, rest)
+    assert topic_is_drained(kafka, topic, topic)
+    second.close()
+
+
+def test_a_place_that_the_broker_deleted_stops_the_consumer_loudly(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 1})
+    for _ in range(10):
+        producer.send(topic, partition=0, key=None, value=b"x")
+    producer.flush()
+    first = AlignedConsumer(kafka, topic, [topic])
+    _commit(first, _read(first, 3, at_once=3))
+    first.close()
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.delete_records([TopicPartition(topic, 0, 8)])[TopicPartition(topic, 0)].result(30)
+
+    second = AlignedConsumer(kafka, topic, [topic])
+    with pytest.raises(OffsetLost, match=f"{topic}/0 offset 3"):
+        _read(second, 1)
+    second.close()
+
+
+def test_the_assignment_callback_may_choose_where_to_start(kafka: str, topic: str, producer: DurableProducer) -> None:
+    create_topics(kafka, {topic: 2})
+    for number in range(20):
+        producer.send(topic, partition=number % 2, key=None, value=b"%d" % number)
+    producer.flush()
+
+    def start_at_seven(partitions: list[tuple[str, int]]) -> None:
+        for name, number in partitions:
+            consumer.seek(name, number, 7)
+
+    consumer = AlignedConsumer(kafka, topic, [topic], on_assigned=start_at_seven)
+    assert sorted(record.offset for record in _read(consumer, 6)) == [7, 7, 8, 8, 9, 9]
+    consumer.seek(topic, 1, 9)
+    assert [(record.partition, record.offset) for record in _read(consumer, 1)] == [(1, 9)]
+    consumer.close()
+
+
+def test_partitions_move_between_members_without_losing_a_record(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 4})
+    seen: set[tuple[int, int]] = set()
+
+    def step(consumer: AlignedConsumer) -> None:
+        records = consumer.poll(50, 0.1)
+        seen.update((record.partition, record.offset) for record in records)
+        _commit(consumer, records)
+
+    def send(count: int) -> None:
+        for number in range(count):
+            producer.send(topic, partition=number % 4, key=None, value=b"x")
+        producer.flush()
+
+    send(400)
+    revoked: list[tuple[str, int]] = []
+    first = AlignedConsumer(kafka, topic, [topic], on_revoked=revoked.extend)
+    deadline = time.monotonic() + 60
+    while len(seen) < 100:
+        step(first)
+    second = AlignedConsumer(kafka, topic, [topic])
+    while not (len(first.assignment) == len(second.assignment) == 2):
+        assert time.monotonic() < deadline, "the partitions were not shared"
+        step(first)
+        step(second)
+    assert len(revoked) == 2
+    send(400)
+    first.close()
+    while len(seen) < 800:
+        assert time.monotonic() < deadline, f"{len(seen)} of 800 records came"
+        step(second)
+    second.close()

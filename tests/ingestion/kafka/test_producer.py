@@ -1,0 +1,92 @@
+"""What the producer acknowledges is on the broker; what it could not deliver, it says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from datetime import timedelta
+from zlib import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.errors import DeliveryFailed, SettingsError
+from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics, partition_count, partition_for
+
+_names = itertools.count(1)
+
+
+@pytest.fixture
+def topic() -> str:
+    return f"produced-{next(_names)}"
+
+
+def _values(kafka: str, topic: str, count: int) -> list[bytes]:
+    consumer, values = AlignedConsumer(kafka, topic, [topic]), []
+    deadline = time.monotonic() + 30
+    while len(values) < count and time.monotonic() < deadline:
+        values += [record.value for record in consumer.poll(1000, 0.5)]
+    consumer.close()
+    return values
+
+
+def test_flushed_messages_lie_in_the_order_they_were_sent(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 1})
+    producer = DurableProducer(kafka)
+    sent = [b"%d" % number for number in range(5000)]
+    for value in sent:
+        producer.send(topic, partition=0, key=None, value=value)
+    producer.flush()
+    producer.close()
+    assert _values(kafka, topic, 5000) == sent
+
+
+def test_a_coroutine_resumes_when_its_message_is_acknowledged(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 2})
+    producer = DurableProducer(kafka, linger_ms=0)
+
+    async def send_all() -> None:
+        sends = (producer.send_acknowledged(topic, key=f"{n}", value=b"%d" % n) for n in range(100))
+        await asyncio.gather(*sends)
+
+    asyncio.run(send_all())
+    assert sorted(map(int, _values(kafka, topic, 100))) == list(range(100))
+    producer.close()
+
+
+def test_a_refused_message_is_named_by_its_topic(kafka: str, topic: str) -> None:
+    producer = DurableProducer(kafka, client_config={"topic.metadata.propagation.max.ms": 200})
+    producer.send(topic, key=None, value=b"x")
+    with pytest.raises(DeliveryFailed, match=f"topic {topic}"):
+        producer.flush()
+    producer.close()
+
+
+def test_a_message_too_large_for_the_topic_is_refused_at_once(kafka: str, topic: str) -> None:
+    producer = DurableProducer(kafka)
+    with pytest.raises(DeliveryFailed, match="too large"):
+        producer.send(topic, key=None, value=b"x" * 5_000_000)
+    producer.close()
+
+
+def test_without_a_broker_flush_gives_up_in_time_and_says_how_many_are_left() -> None:
+    producer = DurableProducer("127.0.0.1:1")
+    producer.send("nowhere", key=None, value=b"x")
+    with pytest.raises(DeliveryFailed, match="1 messages are not acknowledged"):
+        producer.flush(timedelta(milliseconds=300))
+    producer.close()
+
+
+def test_topics_are_made_once_and_counted(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 3})
+    create_topics(kafka, {topic: 5})
+    assert partition_count(kafka, topic) == 3
+    with pytest.raises(SettingsError, match="no-such-topic"):
+        partition_count(kafka, "no-such-topic")
+
+
+@given(st.text(), st.integers(1, 64))
+def test_a_key_always_lives_in_the_same_partition(key: str, partitions: int) -> None:
+    assert partition_for(key, partitions) == crc32(key.encode()) % partitions
