@@ -91,7 +91,7 @@ class Stack:
             Status and parsed JSON body; status 0 and the reason when nothing answered.
         """
         connection = HTTPConnection("127.0.0.1", self.api_port, timeout=timeout)
-        headers = {"X-API-Key": self._api_key, "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self._api_key}", "Content-Type": "application/json"}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()

@@ -42,7 +42,12 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
         worker.assigned(partitions, consumer)
 
     consumer = AlignedConsumer(
-        bootstrap, FEATURES_GROUP, [EVENTS_TOPIC], on_assigned=assigned, on_revoked=worker.revoked
+        bootstrap,
+        FEATURES_GROUP,
+        [EVENTS_TOPIC],
+        on_assigned=assigned,
+        on_revoked=worker.revoked,
+        client_config=settings.membership(FEATURES_GROUP),
     )
     try:
         worker.run(consumer, stop)

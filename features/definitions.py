@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from features import ideal_customer, vocabulary
-from features.activity import Best, Item, Kind, Slot
+from features.activity import Best, Facts, Item, Kind, Slot
 from features.clock import DAY, HOUR, SECOND, micros
 from features.state import ITEM_DAYS, AccountState, LeadState, Stamped
 
@@ -55,6 +55,10 @@ class Feature:
         """µs of the event that last moved what the value is made of; 0 if none did."""
         raise NotImplementedError
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Whether an event of that moment (µs) with these facts has a part in the value: for tracing it."""
+        raise NotImplementedError
+
     @property
     def of_account(self) -> bool:
         """Whether it is read from the account's state."""
@@ -76,6 +80,10 @@ class Hours(Feature):
         """When the lead last did it."""
         return at.lead.last.get(self.kind, 0)
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Acts of the kind within the window."""
+        return self.kind in facts.kinds and at.hour - 24 * self.days <= moment // HOUR <= at.hour
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days(Feature):
@@ -92,6 +100,10 @@ class Days(Feature):
         """When the lead last did it."""
         return at.lead.last.get(self.kind, 0)
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Acts of the kind within the window."""
+        return self.kind in facts.kinds and at.day - self.days <= moment // DAY <= at.day
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ever(Feature):
@@ -106,6 +118,10 @@ class Ever(Feature):
     def touched(self, at: Reading) -> int:
         """When the lead last did it."""
         return at.lead.last.get(self.kind, 0)
+
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Acts of the kind."""
+        return self.kind in facts.kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +140,10 @@ class DistinctDays(Feature):
         """When the lead last did it."""
         return at.lead.last.get(self.kind, 0)
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Acts of the kind within the window."""
+        return self.kind in facts.kinds and at.day - self.days < moment // DAY <= at.day
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaysSince(Feature):
@@ -140,6 +160,10 @@ class DaysSince(Feature):
         """When the lead last did it."""
         return at.lead.last.get(self.kind, 0)
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """The newest act of the kind."""
+        return self.kind in facts.kinds and moment == self.touched(at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial(Feature):
@@ -153,6 +177,10 @@ class Trial(Feature):
     def touched(self, at: Reading) -> int:
         """When the lead last signed up or started a trial."""
         return max(at.lead.last.get(Kind.TRIAL, 0), at.lead.last.get(Kind.SIGN_UP, 0))
+
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Sign-ups and trials."""
+        return Kind.TRIAL in facts.kinds or Kind.SIGN_UP in facts.kinds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +197,10 @@ class Newest(Feature):
     def touched(self, at: Reading) -> int:
         """When it was said."""
         return at.lead.values[self.slot][0] if self.slot in at.lead.values else 0
+
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """What said it last."""
+        return any(slot == self.slot for slot, _ in facts.values) and moment == self.touched(at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +222,10 @@ class Company(Feature):
         """When it was said."""
         return max((said[0] for said in self._said(at)), default=0)
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """What said it last."""
+        return any(slot == self.slot for slot, _ in facts.company) and moment == self.touched(at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Highest(Feature):
@@ -205,6 +241,10 @@ class Highest(Feature):
         """Weights carry no time: the lead's newest event stands for it."""
         return at.lead.newest if self.of in at.lead.best else 0
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Everything with a weight of its kind."""
+        return any(slot == self.of for slot, _ in facts.best)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTickets(Feature):
@@ -218,20 +258,32 @@ class OpenTickets(Feature):
         """When a ticket was last opened or closed."""
         return _newest(at.lead.items.get(Item.TICKET_OPEN))
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Openings and closings of tickets."""
+        return any(item == Item.TICKET_OPEN for item, _, _ in facts.items)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorstPriority(Feature):
     """The highest priority among open tickets."""
 
     def value(self, at: Reading) -> float | None:
-        """The priority's rank, 0 without an open ticket."""
-        priorities = at.lead.items.get(Item.TICKET_PRIORITY, {})
-        tickets = _open_items(at.lead.items.get(Item.TICKET_OPEN), at.day)
-        return max((float(priorities[ticket][2]) for ticket in tickets if ticket in priorities), default=0.0)
+        """The rank of a priority said in the last 90 days, 0 without an open ticket."""
+        oldest = at.day - ITEM_DAYS  # as `trim_lead` forgets them
+        said = at.lead.items.get(Item.TICKET_PRIORITY, {})
+        priorities = {thing: float(rank) for thing, (when, _, rank) in said.items() if when // DAY >= oldest}
+        return max(
+            (priorities.get(ticket, 0.0) for ticket in _open_items(at.lead.items.get(Item.TICKET_OPEN), at.day)),
+            default=0.0,
+        )
 
     def touched(self, at: Reading) -> int:
         """When a ticket's priority was last set."""
         return _newest(at.lead.items.get(Item.TICKET_PRIORITY))
+
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Priorities of tickets."""
+        return any(item == Item.TICKET_PRIORITY for item, _, _ in facts.items)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +291,8 @@ class OfAccount(Feature):
     """Read from the account; missing without one."""
 
     read: Callable[[AccountState, Reading], float]
+    part: Callable[[Facts], bool]
+    days: int
 
     def value(self, at: Reading) -> float | None:
         """What `read` says."""
@@ -253,6 +307,10 @@ class OfAccount(Feature):
         """When anything last happened at the account."""
         return 0 if at.account is None else at.account.newest
 
+    def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
+        """Events of the account that `part` names, within the window's days."""
+        return self.part(facts) and at.day - self.days <= moment // DAY <= at.day
+
 
 def _active_people(account: AccountState, at: Reading) -> float:
     return float(sum(at.day - 30 <= day <= at.day for day in account.people.values()))
@@ -264,6 +322,18 @@ def _account_page_views(account: AccountState, at: Reading) -> float:
 
 def _open_opportunities(account: AccountState, at: Reading) -> float:
     return float(len(_open_items(account.items.get(Item.DEAL_OPEN), at.day)))
+
+
+def _is_act(facts: Facts) -> bool:
+    return Kind.ACTIVE in facts.kinds
+
+
+def _is_page_view(facts: Facts) -> bool:
+    return Kind.PAGE_VIEW in facts.kinds
+
+
+def _is_deal(facts: Facts) -> bool:
+    return any(item == Item.DEAL_OPEN for item, _, _ in facts.items)
 
 
 def _since(tiles: dict[int, int] | None, first: int, last: int) -> float:
@@ -375,18 +445,24 @@ FEATURES: tuple[Feature, ...] = (
         name="account_active_people_30d",
         description="People of the account with an act in 30 days",
         read=_active_people,
+        part=_is_act,
+        days=30,
         nullable=True,
     ),
     OfAccount(
         name="account_page_views_7d",
         description="Page views at the account in 7 days",
         read=_account_page_views,
+        part=_is_page_view,
+        days=7,
         nullable=True,
     ),
     OfAccount(
         name="account_open_opportunities",
         description="Deals in the pipeline",
         read=_open_opportunities,
+        part=_is_deal,
+        days=ITEM_DAYS,
         nullable=True,
     ),
 )
@@ -425,17 +501,18 @@ def _plain(value: object) -> str:
 
 def features_at(lead: LeadState | None, account: AccountState | None, as_of: datetime) -> dict[str, float | None]:
     """Every feature by name as of an aware moment, in whole seconds. About 20 µs."""
-    at = _reading(lead, account, as_of)
+    at = reading_at(lead, account, as_of)
     return {feature.name: feature.value(at) for feature in FEATURES}
 
 
 def ages_at(lead: LeadState | None, account: AccountState | None, as_of: datetime) -> dict[str, float | None]:
     """Seconds since the event that last moved each feature; None where none did."""
-    at = _reading(lead, account, as_of)
+    at = reading_at(lead, account, as_of)
     touched = {feature.name: feature.touched(at) for feature in FEATURES}
     return {name: max(0, at.moment - moment) / SECOND if moment else None for name, moment in touched.items()}
 
 
-def _reading(lead: LeadState | None, account: AccountState | None, as_of: datetime) -> Reading:
+def reading_at(lead: LeadState | None, account: AccountState | None, as_of: datetime) -> Reading:
+    """The states as declarations look at them at that moment."""
     moment = micros(as_of) // SECOND * SECOND
     return Reading(lead or NO_LEAD, account, moment, moment // HOUR, moment // DAY)

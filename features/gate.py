@@ -1,7 +1,7 @@
 """The feature gate: invariants of states, judged on windows of the rows that are about to be served.
 
-Counts are never negative, tiles lie inside their horizon and not in the future, rows are fresh. A verdict to stop closes
-the stage before the next micro-batch; it moves no rows, so a replay comes out the same.
+Counts are never negative, tiles lie inside their horizon and not in the future, rows are fresh. A verdict to stop
+closes the stage before the next micro-batch; it moves no rows, so a replay comes out the same.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Entries:
         self._load_accounts = load_accounts
 
     def prefetch(self, leads: Iterable[str], accounts: Iterable[str]) -> None:
-        """Load what is not here yet: one read for the leads and one for each step of their forwards, one for accounts."""
+        """Load what is missing: one read for the leads, one for each step of their forwards, one for the accounts."""
         missing = [lead for lead in dict.fromkeys(leads) if lead not in self.leads]
         if missing:
             self.leads |= zip(missing, map(lead_entry, self._load_leads(missing)), strict=True)
@@ -188,10 +188,12 @@ class MicroBatch:
         if entry.forward is not None:
             return  # a replay: the hand-over is on its way or has arrived
         state = encode_state(entry.state) if entry.state.marks else None
-        if entry.account is not None:
-            if rename_person(self._entries.account(entry.account).state, entry.account, merge):
-                self._account_changed(entry.account, merge.imported, merge.receivedtime)
         entry.forward = f"{merge.survivor}|{merge.survivor_key}"
+        if (account := entry.account) is not None:
+            # The survivor may have become somebody else before this merge was heard of.
+            known = msgspec.structs.replace(merge, survivor=self._person(merge.absorbed, account))
+            if rename_person(self._entries.account(account).state, account, known):
+                self._account_changed(account, merge.imported, merge.receivedtime)
         self._lead_changed(merge.absorbed, partition, merge.imported, merge.receivedtime)
         if state is not None:
             handover = Handover(merge=merge, survivor=merge.survivor, survivor_key=merge.survivor_key, state=state)

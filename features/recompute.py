@@ -70,7 +70,7 @@ def _sources() -> dict[str, str]:
         SELECT leads.lead AS key, said.* EXCLUDE (key)
         FROM leads JOIN ({_newest(of_account.format("company"), "key, code")}) AS said ON said.key = leads.account
         UNION ALL
-        {of_lead.format("company")} AND account IS NULL"""
+        {of_lead.format("company")} AND account IS NULL"""  # noqa: S608
     return {
         "acts": of_lead.format("act"),
         "values": _newest(of_lead.format("value"), "key, code"),
@@ -101,7 +101,7 @@ def batch_recompute(lake: Path, as_of: datetime) -> dict[str, dict[str, float | 
         database.register("facts", _facts(events, forwards, accounts))
         database.register("leads", _table(LEADS, leads))
         values = _values(database, micros(as_of) // SECOND * SECOND)
-    heard_of = {event.account for event in events}
+    heard_of = {event.account for event in events} - {None}
     return {
         lead: {
             feature.name: _number(feature, values[feature.name].get(account if feature.of_account else lead))

@@ -79,3 +79,10 @@ def dropped_by_source(connection: Connection) -> dict[str, int]:
     """How many deliveries were dropped as duplicates, by source."""
     rows = connection.execute(select(duplicates.c.source, func.count()).group_by(duplicates.c.source))
     return {row.source: row[1] for row in rows}
+
+
+def dropped(connection: Connection) -> list[tuple[str, int]]:
+    """Raw stream and position of every delivery that was dropped."""
+    return [
+        (row.stream, row.position) for row in connection.execute(select(duplicates.c.stream, duplicates.c.position))
+    ]

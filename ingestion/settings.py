@@ -44,6 +44,12 @@ class PlatformSettings(BaseSettings):
     mlflow_tracking_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow; else SQLite.")
     identity_key: SecretStr = Field(alias="LEADLINE_IDENTITY_KEY", description="Keys the hashes, 64 hex digits.")
     master_key: SecretStr = Field(alias="LEADLINE_MASTER_KEY", description="Wraps data keys, 64 hex digits.")
+    instance: str | None = Field(
+        None,
+        alias="LEADLINE_INSTANCE",
+        pattern=r"^[A-Za-z0-9._-]{1,60}$",
+        description="This worker's lasting name: a restarted one takes its partitions back at once.",
+    )
     metrics_port: int | None = Field(
         None,
         alias="LEADLINE_METRICS_PORT",
@@ -84,6 +90,10 @@ class PlatformSettings(BaseSettings):
         """What source adapters know of the firm whose events these are."""
         domains, apps = (frozenset(filter(None, value.split(","))) for value in (self.staff_domains, self.own_apps))
         return Tenant(self.tenant, domains, apps, self.product_scope or None)
+
+    def membership(self, group: str) -> dict[str, str]:
+        """The consumer's part in `group`: a static member (KIP-345) if this worker has a lasting name."""
+        return {"group.instance.id": f"{group}-{self.instance}"} if self.instance else {}
 
     @property
     def identity_key_bytes(self) -> bytes:

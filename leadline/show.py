@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from governance.trace import FeatureTrace, Receipt
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from governance.trace import FeatureTrace, Receipt
 from governance.verify import Verification
 from leadline.report import Report
 from scoring.decision import Decision, Tier

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+import numpy as np
 
 from quality.suite import MEAN, NOT_NULL_RATE, ROW_COUNT, Expectation, Suite
 from quality.verdict import Action, Finding, Verdict
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_ROWS = 300
+FEWEST_VARYING = 3  # features
 LABEL_RATE = (0.005, 0.6)
 FEWEST_KNOWN = 0.01  # share of a feature's values; below it the feature is as good as absent
 LABEL = "label"
@@ -54,8 +56,9 @@ def examine(frame: TrainingFrame, at: datetime) -> Verdict:
         )
         for leak in leaks(frame)
     )
-    action = Action.STOP if told else verdict.action
-    return msgspec.structs.replace(verdict, action=action, findings=(*verdict.findings, *told))
+    found = (*_constant(frame), *told)
+    action = Action.STOP if any(finding.action is Action.STOP for finding in found) else verdict.action
+    return msgspec.structs.replace(verdict, action=action, findings=(*verdict.findings, *found))
 
 
 def require(verdict: Verdict) -> None:
@@ -68,6 +71,15 @@ def require(verdict: Verdict) -> None:
         f"the training set of {verdict.rows:,} rows was refused: {reasons}. "
         "Remove a leaking feature or join it as of the snapshot; with too few rows or wins wait for more outcomes"
     )
+
+
+def _constant(frame: TrainingFrame) -> tuple[Finding, ...]:
+    """Stops where next to no feature varies: then the join went wrong, not the leads."""
+    varying = sum(len(np.unique(column[~np.isnan(column)])) > 1 for column in frame.values.T)
+    if varying >= FEWEST_VARYING:
+        return ()
+    observed = f"{varying} of {len(frame.feature_names)} have more than one value"
+    return (Finding(expectation="the features vary", column=None, action=Action.STOP, observed=observed),)
 
 
 def _table(frame: TrainingFrame) -> pd.DataFrame:

@@ -55,7 +55,8 @@ def _make_database(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        _client(f"sqlite:///{unfinished}").search_registered_models(max_results=1)
+        with quietly():
+            _client(f"sqlite:///{unfinished}").search_registered_models(max_results=1)
         os.link(unfinished, file)  # unlike a rename it never replaces what another process made meanwhile
     except FileExistsError:
         pass
@@ -65,7 +66,7 @@ def _make_database(file: Path) -> None:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """MLflow warns of its own dependencies and type hints when it is imported: nothing its caller could mend."""
+    """MLflow warns of its own dependencies and type hints, mostly at import: nothing its caller could mend."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -77,7 +78,8 @@ def answering(tracking_uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
 
     try:
-        yield
+        with quietly():
+            yield
     except MlflowException as error:
         if error.error_code in _ABSENT:
             raise KeyError(str(error)) from error

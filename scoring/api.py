@@ -14,11 +14,13 @@ from typing import TypeVar
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import request_response
 
 from scoring import openapi
 from scoring.access import Access, Scope
@@ -90,13 +92,16 @@ def create_app(deps: Deps) -> FastAPI:
     for path, method, handler, extra in (
         ("/v1/scores", "POST", routes.score, openapi.SCORE),
         ("/v1/scores/batch", "POST", routes.score_batch, openapi.BATCH),
-        ("/v1/decisions/{decision_id}", "GET", routes.decision, openapi.DECISION),
+        ("/v1/decisions/{decision}", "GET", routes.decision, openapi.DECISION),
         ("/v1/leads/{lead}", "GET", routes.lead, openapi.LEAD),
         ("/healthz", "GET", routes.healthz, openapi.HEALTH),
         ("/readyz", "GET", routes.readyz, openapi.READY),
         ("/metrics", "GET", routes.metrics, openapi.METRICS),
     ):
         app.add_api_route(path, handler, methods=[method], openapi_extra=extra, response_class=Response)
+        route = app.router.routes[-1]
+        assert isinstance(route, APIRoute)
+        route.app = request_response(handler)  # FastAPI documents the route; its parameter solving costs 70 µs a call
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(LeadUnknown, _unknown)
     app.add_exception_handler(DecisionUnknown, _unknown)
@@ -145,15 +150,16 @@ class _Routes:
                 parts.append(b'{"lead":%b,"decision":%b}' % (msgspec.json.encode(lead), outcome))
         return Response(b'{"results":[' + b",".join(parts) + b"]}", media_type=JSON)
 
-    async def decision(self, request: Request, decision_id: str) -> Response:
+    async def decision(self, request: Request) -> Response:
         """A recorded decision, as it was answered."""
         self._allow(request, Scope.READ)
-        return Response(await run_in_threadpool(self._deps.ledger.body, decision_id), media_type=JSON)
+        body = await run_in_threadpool(self._deps.ledger.body, request.path_params["decision"])
+        return Response(body, media_type=JSON)
 
-    async def lead(self, request: Request, lead: str) -> Response:
+    async def lead(self, request: Request) -> Response:
         """What is known of a lead now: features, ages, reading, newest decision. Nothing is recorded."""
         self._allow(request, Scope.READ)
-        served, evidence, as_of = self._service.look_at(_decoded_lead(lead))
+        served, evidence, as_of = self._service.look_at(_decoded_lead(request.path_params["lead"]))
         newest = (await run_in_threadpool(self._deps.ledger.latest, [served.lead])).get(served.lead)
         view = LeadView(
             lead=served.lead,
@@ -174,11 +180,11 @@ class _Routes:
         )
         return Response(msgspec.json.encode(view), media_type=JSON)
 
-    async def healthz(self) -> Response:
+    async def healthz(self, _request: Request) -> Response:
         """Whether the process lives."""
         return Response(b'{"alive":true}', media_type=JSON)
 
-    async def readyz(self) -> Response:
+    async def readyz(self, _request: Request) -> Response:
         """Whether traffic may be sent here; names what is not ready."""
         failed = [name for name, check in self._deps.checks.items() if not await run_in_threadpool(_holds, name, check)]
         scorer = self._service.scorer

@@ -52,7 +52,7 @@ def run_api(settings: PlatformSettings, *, host: str | None = None, port: int | 
     engine = open_database(settings.database_url)
     try:
         uvicorn.run(
-            build_api(settings, scoring, engine, producer),
+            build_api(settings, scoring, engine, producer, ScoringMetrics()),
             host=host or scoring.api_host,
             port=scoring.api_port if port is None else port,
             loop="uvloop",
@@ -69,7 +69,11 @@ def run_api(settings: PlatformSettings, *, host: str | None = None, port: int | 
 
 
 def build_api(
-    settings: PlatformSettings, scoring: ScoringSettings, engine: Engine, producer: DurableProducer
+    settings: PlatformSettings,
+    scoring: ScoringSettings,
+    engine: Engine,
+    producer: DurableProducer,
+    metrics: ScoringMetrics,
 ) -> FastAPI:
     """The application over the real parts.
 
@@ -77,7 +81,6 @@ def build_api(
         SettingsError: the API keys are malformed.
         PolicyError: the policy is faulty or does not exist.
     """
-    metrics = ScoringMetrics()
     champion = _champion(settings, scoring, metrics)
     store, probed = OnlineStore.open(settings), OnlineStore.open(settings)  # checks run on other threads
 
@@ -127,7 +130,9 @@ def run_stream(settings: PlatformSettings, stop: Event) -> None:
     champion.refresh()
     producer = DurableProducer(settings.kafka_bootstrap_servers)
     engine = open_database(settings.database_url)
-    consumer = AlignedConsumer(settings.kafka_bootstrap_servers, stream.GROUP, [CHANGES_TOPIC])
+    consumer = AlignedConsumer(
+        settings.kafka_bootstrap_servers, stream.GROUP, [CHANGES_TOPIC], client_config=settings.membership(stream.GROUP)
+    )
     worker = StreamScorer(
         consumer,
         OnlineStore.open(settings),
@@ -152,7 +157,12 @@ def run_ledger(settings: PlatformSettings, stop: Event) -> None:
     """Run one ledger writer until `stop` is set. Raises what `LedgerWriter.step` raises."""
     serve_metrics(settings.metrics_port)
     engine = open_database(settings.database_url)
-    consumer = AlignedConsumer(settings.kafka_bootstrap_servers, ledger_writer.GROUP, [DECISIONS_TOPIC])
+    consumer = AlignedConsumer(
+        settings.kafka_bootstrap_servers,
+        ledger_writer.GROUP,
+        [DECISIONS_TOPIC],
+        client_config=settings.membership(ledger_writer.GROUP),
+    )
     worker = LedgerWriter(consumer, Ledger(engine), ScoringMetrics())
     try:
         while not stop.is_set():
@@ -168,7 +178,12 @@ def run_enrichment(settings: PlatformSettings, stop: Event) -> None:
     serve_metrics(settings.metrics_port)
     engine = open_database(settings.database_url)
     producer = DurableProducer(settings.kafka_bootstrap_servers)
-    consumer = AlignedConsumer(settings.kafka_bootstrap_servers, enrichment_worker.GROUP, [EVENTS_TOPIC])
+    consumer = AlignedConsumer(
+        settings.kafka_bootstrap_servers,
+        enrichment_worker.GROUP,
+        [EVENTS_TOPIC],
+        client_config=settings.membership(enrichment_worker.GROUP),
+    )
     worker = EnrichmentWorker(
         consumer,
         OnlineStore.open(settings),

@@ -79,7 +79,7 @@ def judge(evidence: Evidence, model: Model, policy: Policy) -> Judgement:
             gate=gate.result,
             consent=_consent(features),
             intent="none" if reading is None else reading.intent,
-            open_opportunities=features.get(OPEN_OPPORTUNITIES),
+            open_opportunities=features[OPEN_OPPORTUNITIES],
         )
     )
     return Judgement(
@@ -124,7 +124,7 @@ def _confidence(
 
 
 def _consent(features: Mapping[str, float | None]) -> str:
-    value = features.get(CONSENT)
+    value = features[CONSENT]
     return "unknown" if value is None else "granted" if value > 0 else "withdrawn"
 
 

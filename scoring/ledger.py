@@ -33,6 +33,7 @@ decisions = Table(
     Column("offset", BigInteger, nullable=False),
     Column("body", Text, nullable=False),  # the record as it was answered, JSON
     Index("ix_decisions_lead_as_of", "lead", "as_of"),
+    Index("ix_decisions_as_of", "as_of"),
 )
 
 _LEADS_A_QUERY = 500
@@ -85,6 +86,12 @@ class Ledger:
         """
         return decode_decision(self.body(decision_id))
 
+    def many(self, ids: Sequence[str]) -> list[Decision]:
+        """The decisions of these ids, by id; unknown ones are left out."""
+        with reading(self._engine) as connection:
+            page = select(decisions.c.body).where(decisions.c.id.in_(list(ids))).order_by(decisions.c.id)
+            return [decode_decision(body) for body in connection.scalars(page)]
+
     def latest(self, leads: Iterable[str]) -> dict[str, Decision]:
         """Each lead's newest decision by `as_of`; leads without one are left out."""
         wanted = sorted(set(leads))
@@ -104,6 +111,12 @@ class Ledger:
                 bodies = connection.scalars(select(newest.c.body).where(newest.c.place == 1)).all()
             found |= {decision.lead: decision for decision in map(decode_decision, bodies)}
         return found
+
+    def newest(self, limit: int) -> list[Decision]:
+        """The decisions made last, newest first."""
+        with reading(self._engine) as connection:
+            page = select(decisions.c.body).order_by(decisions.c.as_of.desc()).limit(limit)
+            return [decode_decision(body) for body in connection.scalars(page)]
 
     def count(self) -> int:
         """How many decisions there are."""

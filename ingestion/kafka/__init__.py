@@ -4,7 +4,7 @@ Delivery is at least once. Producers keep the order of what they send and leave 
 after the effects of what they read are durable.
 """
 
-from ingestion.kafka.admin import create_topics, group_lag, partition_count, topic_is_drained
+from ingestion.kafka.admin import Lags, create_topics, group_lag, partition_count, read_topic, topic_is_drained
 from ingestion.kafka.consumer import AlignedConsumer
 from ingestion.kafka.producer import DurableProducer
 from ingestion.kafka.record import Record, partition_for
@@ -12,10 +12,12 @@ from ingestion.kafka.record import Record, partition_for
 __all__ = [
     "AlignedConsumer",
     "DurableProducer",
+    "Lags",
     "Record",
     "create_topics",
     "group_lag",
     "partition_count",
     "partition_for",
+    "read_topic",
     "topic_is_drained",
 ]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from concurrent.futures import wait
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from ingestion.contracts.raw import IDENTITY_TOPIC
 from ingestion.errors import Retry, SettingsError
 from ingestion.kafka.producer import MAX_MESSAGE_BYTES
+from ingestion.kafka.record import Record, record_of
 
 PATIENCE_SECONDS = 30.0
 
@@ -19,6 +22,16 @@ _EVERY_TOPIC = {
     # it would be deleted before it is read. Operators set a retention per topic once history is in.
     "retention.ms": "-1",
 }
+# A broker that has just started finds its groups' coordinators first.
+_STARTING = frozenset(
+    (
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError._WAIT_COORD,
+    )
+)
+_MOCK = "mockCluster"  # how librdkafka's in-process cluster calls itself
 _COMPACTED = {"cleanup.policy": "compact"}
 
 
@@ -28,18 +41,24 @@ def create_topics(bootstrap: str, partitions: dict[str, int]) -> None:
     Blocks until every one can be written to. Raises `Retry` if the broker does not manage in time.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    missing = set(partitions) - set(admin.list_topics(timeout=PATIENCE_SECONDS).topics)
+    cluster = admin.list_topics(timeout=PATIENCE_SECONDS)
+    missing = set(partitions) - set(cluster.topics)
+    if (cluster.cluster_id or "").startswith(_MOCK):
+        missing.clear()  # it never answers a request to create; asking about a topic, as below, makes it
     wanted = [
         NewTopic(name, partitions[name], config=_EVERY_TOPIC | (_COMPACTED if name == IDENTITY_TOPIC else {}))
         for name in sorted(missing)
     ]
-    for name, request in (admin.create_topics(wanted) if wanted else {}).items():
+    requests = admin.create_topics(wanted) if wanted else {}
+    wait(requests.values(), timeout=PATIENCE_SECONDS)  # all of them, before an error may end the client
+    for name, request in requests.items():
         try:
-            request.result(timeout=PATIENCE_SECONDS)
+            request.result(timeout=0)
         except KafkaException as error:
-            # librdkafka's in-process cluster cannot create: there, asking about a topic makes it.
-            if error.args[0].code() not in (KafkaError.TOPIC_ALREADY_EXISTS, KafkaError._UNSUPPORTED_FEATURE):
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise Retry(f"topic {name} could not be made: {error.args[0].str()}") from error
+        except TimeoutError:
+            raise Retry(f"topic {name}: the broker did not answer in {PATIENCE_SECONDS:.0f} s") from None
     deadline = time.monotonic() + PATIENCE_SECONDS
     for name in partitions:
         while not _is_ready(admin, name):
@@ -56,25 +75,70 @@ def partition_count(bootstrap: str, topic: str) -> int:
     return len(found.partitions)
 
 
+class Lags:
+    """How far consumer groups are behind; one client for many questions."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._groups: dict[str, Consumer] = {}
+
+    def of(self, group: str, topics: Iterable[str]) -> int:
+        """Records of `topics` that `group` has not committed yet. Blocks for a round trip a partition.
+
+        Raises:
+            Retry: the broker did not answer in time.
+        """
+        if group not in self._groups:
+            self._groups[group] = _outsider(self._bootstrap, group)
+        return _lag(self._groups[group], group, topics)
+
+    def has_members(self, group: str) -> bool:
+        """Whether the group has a member with partitions. Blocks for one round trip."""
+        try:
+            described = self._admin.describe_consumer_groups([group])[group].result(PATIENCE_SECONDS)
+        except KafkaException:
+            return False  # nobody has joined it yet
+        return any(member.assignment and member.assignment.topic_partitions for member in described.members)
+
+
 def group_lag(bootstrap: str, group: str, topics: list[str]) -> int:
-    """Records of `topics` that `group` has not committed yet."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    known = admin.list_topics(timeout=PATIENCE_SECONDS).topics
-    places = [TopicPartition(topic, number) for topic in topics if topic in known for number in known[topic].partitions]
-    if not places:
-        return 0
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
-    committed = {
-        (each.topic, each.partition): each.offset for each in asked[group].result(PATIENCE_SECONDS).topic_partitions
-    }
-    earliest = admin.list_offsets(dict.fromkeys(places, OffsetSpec.earliest()))
-    latest = admin.list_offsets(dict.fromkeys(places, OffsetSpec.latest()))
-    lag = 0
-    for place in places:
-        offset = committed.get((place.topic, place.partition), -1)
-        start = offset if offset >= 0 else earliest[place].result(PATIENCE_SECONDS).offset
-        lag += max(0, latest[place].result(PATIENCE_SECONDS).offset - start)
-    return lag
+    """Records of `topics` that `group` has not committed yet. Asks the broker; does not join the group.
+
+    Raises:
+        Retry: the broker did not answer in time.
+    """
+    consumer = _outsider(bootstrap, group)
+    try:
+        return _lag(consumer, group, topics)
+    finally:
+        consumer.close()
+
+
+def _outsider(bootstrap: str, group: str) -> Consumer:
+    """A client that may ask about a group without joining it.
+
+    Not the admin client: its requests for offsets crash the process if it is collected while one is unanswered.
+    """
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+
+
+def _lag(consumer: Consumer, group: str, topics: Iterable[str]) -> int:
+    names = list(topics)
+    known = consumer.list_topics(timeout=PATIENCE_SECONDS).topics
+    places = [TopicPartition(name, number) for name in names if name in known for number in known[name].partitions]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            lag = 0
+            for place in consumer.committed(places, timeout=PATIENCE_SECONDS) if places else []:
+                low, high = consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)
+                lag += max(0, high - max(low, place.offset))
+            return lag
+        except KafkaException as error:
+            if error.args[0].code() not in _STARTING or time.monotonic() > deadline:
+                raise Retry(f"lag of group {group} on {', '.join(names)}: {error.args[0].str()}") from error
+            time.sleep(0.05)
 
 
 def topic_is_drained(bootstrap: str, group: str, topic: str) -> bool:
@@ -85,3 +149,23 @@ def topic_is_drained(bootstrap: str, group: str, topic: str) -> bool:
 def _is_ready(admin: AdminClient, topic: str) -> bool:
     found = admin.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
     return found.error is None and bool(found.partitions) and all(p.leader >= 0 for p in found.partitions.values())
+
+
+def read_topic(bootstrap: str, topic: str) -> list[Record]:
+    """Everything that lies on `topic` now, partition by partition. For small topics: it is all held in memory."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "leadline-reader", "enable.auto.commit": False})
+    found: list[Record] = []
+    try:
+        for number in consumer.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic].partitions:
+            place = TopicPartition(topic, number)
+            low, high = consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)
+            consumer.assign([TopicPartition(topic, number, low)])
+            while low < high:
+                for message in consumer.consume(1_000, PATIENCE_SECONDS):
+                    if message.error() is not None:
+                        raise Retry(f"topic {topic}: {message.error().str()}")
+                    found.append(record_of(message))
+                    low = message.offset() + 1
+    finally:
+        consumer.close()
+    return found

@@ -275,8 +275,12 @@ class AlignedConsumer:
     def _start(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[Partition, _Lane]:
         """Where each partition begins: at its committed offset, else at its earliest record."""
         lanes = {}
-        for each in consumer.committed(partitions, timeout=QUERY_SECONDS) if partitions else []:
-            low, high = consumer.get_watermark_offsets(each, timeout=QUERY_SECONDS)
+        try:
+            committed = consumer.committed(partitions, timeout=QUERY_SECONDS) if partitions else []
+            ends = [consumer.get_watermark_offsets(each, timeout=QUERY_SECONDS) for each in committed]
+        except KafkaException as error:
+            raise Retry(f"group {self._group}: where to start is unknown: {error.args[0].str()}") from error
+        for each, (low, high) in zip(committed, ends, strict=True):
             if each.offset != _UNKNOWN and not low <= each.offset <= high:
                 raise OffsetLost(self._lost_place(each.topic, each.partition, each.offset, f"it holds {low} to {high}"))
             lanes[each.topic, each.partition] = _Lane(low if each.offset == _UNKNOWN else each.offset, high)

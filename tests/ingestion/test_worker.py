@@ -1,4 +1,4 @@
-"""The worker on a real broker: every element comes out exactly once as one of three things, whatever happens meanwhile."""
+"""The worker on a real broker: every element becomes exactly one of three things, whatever happens meanwhile."""
 
 from __future__ import annotations
 
@@ -171,9 +171,7 @@ def _check(stage: Stage) -> None:
     assert all(len(values) == 1 for values in by_name.values()), "a replay sent other bytes"
     assert {_name_of(record): _unsealed(_decoded(record)) for record in records} == _expected(stage)
 
-    refused = {
-        (f.topic, f.partition, f.offset, f.index) for f in map(failure_of, stage.read(QUARANTINE_TOPIC))
-    }
+    refused = {(f.topic, f.partition, f.offset, f.index) for f in map(failure_of, stage.read(QUARANTINE_TOPIC))}
     events = sum(1 for *_, absorbed in by_name if not absorbed)
     assert events + len(refused) + stage.duplicates() == stage.raw.elements
 

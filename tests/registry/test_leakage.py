@@ -88,6 +88,13 @@ def test_too_few_rows_and_no_wins_stop_the_training(make_frame: Make) -> None:
         require(verdict)
 
 
+def test_features_that_say_the_same_of_everybody_stop_the_training(make_frame: Make) -> None:
+    frame = make_frame()
+    empty = replace(frame, values=np.where(np.arange(8) < 6, 0.0, frame.values))
+    with pytest.raises(TrainingStopped, match="2 of 8 have more than one value"):
+        require(examine(empty, NOW))
+
+
 def test_a_feature_that_is_always_missing_is_a_warning(make_frame: Make) -> None:
     frame = make_frame()
     verdict = examine(with_feature(frame, np.full(frame.rows, np.nan)), NOW)

@@ -27,9 +27,6 @@ from registry.mlflow_client import open_client, quietly
 from registry.pipeline import Plan, TrainingReport, train_and_register
 from registry.train import Parameters, serve
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*noload.*"),  # MLflow's own use of SQLAlchemy
-]
 Make = Callable[..., TrainingFrame]
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 PLAN = Plan(feature_service="lead_scoring_v1", feature_hash="f00d", parameters=Parameters(max_iter=40))

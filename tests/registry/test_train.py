@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,18 @@ def test_the_model_ranks_and_calibrates_better_than_a_coin(trained: Trained, spl
 
 def test_training_again_gives_the_same_model(trained: Trained, split: Split) -> None:
     assert np.array_equal(predict(train(split, SMALL).model, split.holdout), predict(trained.model, split.holdout))
+
+
+def test_a_feature_that_was_never_known_in_training_says_nothing_later(make_frame: Make, tmp_path: Path) -> None:
+    frame = make_frame()
+    empty = split_by_time(replace(frame, values=np.where(np.arange(8) == 5, np.nan, frame.values)))
+    bundle = bundled(train(empty, SMALL), empty, tmp_path)
+    row = np.zeros(8)
+    before = bundle.margin(row)
+    row[5] = 100.0
+    assert bundle.margin(row) == before
+    assert bundle.reference["f5"].null_rate == 1.0
+    assert bundle.reference["f5"].p50 is None
 
 
 def test_the_reference_describes_what_was_known(split: Split) -> None:

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_decisions"),
     )
+    op.create_index("ix_decisions_as_of", "decisions", ["as_of"], unique=False)
     op.create_index("ix_decisions_lead_as_of", "decisions", ["lead", "as_of"], unique=False)
     op.create_table(
         "duplicates",

@@ -70,8 +70,11 @@ NAMES = [f"{kind}{number}" for kind in KINDS for number in range(3)]
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Bond]:
     pairs = draw(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES), st.integers(0, 5)), max_size=25))
-    ranked = [sorted((a, b), key=lambda name: _nodes(name)[name].rank) + [time] for a, b, time in pairs if a != b]
-    return [_bond(str(a), str(b), int(time)) for a, b, time in ranked]
+    return [
+        _bond(*sorted((a, b), key=lambda name: _nodes(name)[name].rank), time)  # the stronger one first
+        for a, b, time in pairs
+        if a != b
+    ]
 
 
 @given(graphs(), st.randoms(use_true_random=False))

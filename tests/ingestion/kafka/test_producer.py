@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingestion.errors import DeliveryFailed, SettingsError
 from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics, partition_count, partition_for
+from ingestion.kafka_mock import MockCluster
 
 _names = itertools.count(1)
 
@@ -24,7 +25,8 @@ def topic() -> str:
 
 
 def _values(kafka: str, topic: str, count: int) -> list[bytes]:
-    consumer, values = AlignedConsumer(kafka, topic, [topic]), []
+    consumer = AlignedConsumer(kafka, topic, [topic])
+    values: list[bytes] = []
     deadline = time.monotonic() + 30
     while len(values) < count and time.monotonic() < deadline:
         values += [record.value for record in consumer.poll(1000, 0.5)]
@@ -85,6 +87,17 @@ def test_topics_are_made_once_and_counted(kafka: str, topic: str) -> None:
     assert partition_count(kafka, topic) == 3
     with pytest.raises(SettingsError, match="no-such-topic"):
         partition_count(kafka, "no-such-topic")
+
+
+def test_the_stand_in_cluster_without_java_serves_the_same_clients() -> None:
+    with MockCluster() as cluster:
+        create_topics(cluster.bootstrap_servers, {"made-by-asking": 4})
+        producer = DurableProducer(cluster.bootstrap_servers)
+        for number in range(100):
+            producer.send("made-by-asking", partition=number % 4, key=None, value=b"%d" % number)
+        producer.flush()
+        producer.close()
+        assert sorted(map(int, _values(cluster.bootstrap_servers, "made-by-asking", 100))) == list(range(100))
 
 
 @given(st.text(), st.integers(1, 64))

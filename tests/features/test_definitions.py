@@ -1,0 +1,204 @@
+"""What each feature means: window edges to the microsecond, missing values, ranges, the hash."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+
+from features import definitions, vocabulary
+from features.activity import Kind, facts_of
+from features.definitions import FEATURE_NAMES, FEATURES, Days, DistinctDays, Hours, feature_hash, features_at
+from features.fold import fold_account, fold_lead
+from features.state import DAYS_KEPT, HOURS_KEPT, AccountState, LeadState
+from ingestion.contracts.event import Event, EventType
+from tests.features.conftest import (
+    ACME,
+    NOW,
+    History,
+    Said,
+    deal,
+    event_of,
+    histories,
+    later_moments,
+    page,
+    record,
+    said,
+    ticket,
+)
+from tests.features.oracle import Worker
+
+TICK = timedelta(microseconds=1)
+THIS_HOUR = NOW.replace(minute=0, second=0)
+TODAY = NOW.replace(hour=0, minute=0, second=0)
+
+ACTS: dict[Kind, Said] = {
+    Kind.ACTIVE: said(EventType.CHAT_MESSAGE),
+    Kind.PAGE_VIEW: page(),
+    Kind.PRICING_VISIT: page("/pricing"),
+    Kind.DOWNLOAD: said(EventType.WEB_CONTENT_DOWNLOADED),
+    Kind.EMAIL_OPEN: said(EventType.EMAIL_OPENED),
+    Kind.EMAIL_CLICK: said(EventType.EMAIL_CLICKED),
+    Kind.FORM: said(EventType.LEAD_FORM_SUBMITTED),
+    Kind.SESSION: said(EventType.PRODUCT_SESSION_STARTED),
+    Kind.FEATURE_USE: said(EventType.PRODUCT_FEATURE_USED),
+    Kind.TICKET: said(EventType.TICKET_CREATED),
+    Kind.MEETING: said(EventType.MEETING_BOOKED),
+    Kind.CALL: said(EventType.CALL_LOGGED),
+}
+HOURLY = [feature for feature in FEATURES if isinstance(feature, Hours)]
+DAILY = [feature for feature in FEATURES if isinstance(feature, Days)]
+
+
+def read(name: str, *events: Event, as_of: datetime = NOW) -> float | None:
+    """A feature of one lead, and of its account where the events have one."""
+    lead, account = LeadState(), AccountState()
+    for event in events:
+        fold_lead(lead, event, facts_of(event))
+        if event.account is not None:
+            fold_account(account, event, facts_of(event), event.lead)
+    return features_at(lead, account if account.marks else None, as_of)[name]
+
+
+@pytest.mark.parametrize("feature", HOURLY, ids=lambda feature: feature.name)
+def test_an_hourly_window_begins_with_a_whole_hour(feature: Hours) -> None:
+    begin = THIS_HOUR - timedelta(days=feature.days)
+    assert read(feature.name, event_of(ACTS[feature.kind], at=begin)) == 1.0
+    assert read(feature.name, event_of(ACTS[feature.kind], at=begin - TICK)) == 0.0
+
+
+@pytest.mark.parametrize("feature", HOURLY, ids=lambda feature: feature.name)
+def test_an_hourly_window_moves_on_the_hour(feature: Hours) -> None:
+    event = event_of(ACTS[feature.kind], at=THIS_HOUR)
+    leaves = THIS_HOUR + timedelta(days=feature.days, hours=1)
+    assert read(feature.name, event, as_of=leaves - TICK) == 1.0
+    assert read(feature.name, event, as_of=leaves) == 0.0
+
+
+@pytest.mark.parametrize("feature", DAILY, ids=lambda feature: feature.name)
+def test_a_daily_window_begins_with_a_whole_day(feature: Days) -> None:
+    begin = TODAY - timedelta(days=feature.days)
+    assert read(feature.name, event_of(ACTS[feature.kind], at=begin)) == 1.0
+    assert read(feature.name, event_of(ACTS[feature.kind], at=begin - TICK)) == 0.0
+
+
+@pytest.mark.parametrize("feature", DAILY, ids=lambda feature: feature.name)
+def test_a_daily_window_moves_at_midnight(feature: Days) -> None:
+    event = event_of(ACTS[feature.kind], at=TODAY)
+    leaves = TODAY + timedelta(days=feature.days + 1)
+    assert read(feature.name, event, as_of=leaves - TICK) == 1.0
+    assert read(feature.name, event, as_of=leaves) == 0.0
+
+
+def test_the_tile_of_the_moment_itself_counts() -> None:
+    assert read("page_views_7d", event_of(page(), at=THIS_HOUR)) == 1.0
+    assert read("content_downloads_30d", event_of(ACTS[Kind.DOWNLOAD], at=TODAY)) == 1.0
+
+
+def test_active_days_count_today_and_thirteen_before() -> None:
+    daily = [event_of(page(), at=TODAY - timedelta(days=ago), offset=ago) for ago in range(20)]
+    assert read("active_days_14d", *daily) == 14.0
+    assert read("active_days_14d", event_of(page(), at=TODAY - timedelta(days=13))) == 1.0
+    assert read("active_days_14d", event_of(page(), at=TODAY - timedelta(days=13) - TICK)) == 0.0
+
+
+def test_account_windows_have_the_same_edges() -> None:
+    hour, day = THIS_HOUR - timedelta(days=7), TODAY - timedelta(days=30)
+    assert read("account_page_views_7d", event_of(page(), at=hour, account=ACME)) == 1.0
+    assert read("account_page_views_7d", event_of(page(), at=hour - TICK, account=ACME)) == 0.0
+    assert read("account_active_people_30d", event_of(page(), at=day, account=ACME)) == 1.0
+    assert read("account_active_people_30d", event_of(page(), at=day - TICK, account=ACME)) == 0.0
+
+
+def test_a_ticket_or_deal_is_forgotten_after_ninety_days() -> None:
+    kept = TODAY - timedelta(days=90)
+    opened = ticket(EventType.TICKET_CREATED, "t1")
+    assert read("open_tickets", event_of(opened, at=kept)) == 1.0
+    assert read("open_tickets", event_of(opened, at=kept - TICK)) == 0.0
+    won = deal("d1", "contractsent")
+    assert read("account_open_opportunities", event_of(won, at=kept, account=ACME)) == 1.0
+    assert read("account_open_opportunities", event_of(won, at=kept - TICK, account=ACME)) == 0.0
+
+
+def test_a_solved_ticket_is_not_open_and_has_no_priority() -> None:
+    opened = event_of(ticket(EventType.TICKET_CREATED, "t1", priority="urgent"), at=NOW - timedelta(days=1), offset=1)
+    solved = event_of(ticket(EventType.TICKET_SOLVED, "t1"), at=NOW, offset=2)
+    assert read("worst_ticket_priority", opened) == 4.0
+    assert read("open_tickets", opened, solved) == 0.0
+    assert read("worst_ticket_priority", opened, solved) == 0.0
+
+
+def test_days_since_the_last_activity_count_in_whole_seconds() -> None:
+    event = event_of(page(), at=NOW - timedelta(hours=12) + timedelta(milliseconds=400))
+    assert read("days_since_last_activity", event) == 0.5
+    assert read("days_since_last_activity", event, as_of=NOW + timedelta(milliseconds=900)) == 0.5
+
+
+def test_a_moment_counts_in_whole_seconds_everywhere() -> None:
+    events = [event_of(page(), at=NOW, account=ACME)]
+    for name in FEATURE_NAMES:
+        assert read(name, *events) == read(name, *events, as_of=NOW + timedelta(microseconds=999_999))
+
+
+def test_a_company_is_what_was_said_last_of_it_or_of_the_lead_before_it_had_one() -> None:
+    alone = event_of(record(numberofemployees=5), at=NOW - timedelta(days=2), lead="ld_0", offset=1)
+    employed = event_of(record(numberofemployees=9000), at=NOW - timedelta(days=1), account=ACME, offset=2)
+    assert read("company_size", alone) == 1.0
+    assert read("company_size", alone, employed) == 6.0
+    assert read("company_size", employed, msgspec.structs.replace(alone, time=NOW)) == 1.0
+
+
+def test_without_events_counts_are_zero_and_everything_else_is_missing() -> None:
+    features = features_at(None, None, NOW)
+    assert tuple(features) == FEATURE_NAMES
+    assert features == {feature.name: None if feature.nullable else 0.0 for feature in FEATURES}
+
+
+def test_an_account_without_activity_counts_zero_and_no_account_is_missing() -> None:
+    names = [feature.name for feature in FEATURES if feature.of_account]
+    assert [features_at(None, AccountState(), NOW)[name] for name in names] == [0.0, 0.0, 0.0]
+    assert [features_at(None, None, NOW)[name] for name in names] == [None, None, None]
+
+
+@given(histories(), later_moments())
+def test_every_value_is_a_finite_number_in_its_declared_range(history: History, as_of: datetime) -> None:
+    worker = Worker()
+    worker.handle(history.records)
+    for features in worker.served(as_of).values():
+        for feature in FEATURES:
+            value = features[feature.name]
+            if value is None:
+                assert feature.nullable, feature.name
+            else:
+                assert type(value) is float
+                assert math.isfinite(value)
+                assert feature.minimum <= value <= (math.inf if feature.maximum is None else feature.maximum)
+
+
+def test_names_are_unique_and_every_feature_is_described() -> None:
+    assert len(set(FEATURE_NAMES)) == len(FEATURES)
+    assert all(feature.description and feature.unit for feature in FEATURES)
+
+
+def test_windows_fit_into_what_states_keep() -> None:
+    assert all(24 * feature.days < HOURS_KEPT for feature in HOURLY)
+    windows = [feature.days for feature in FEATURES if isinstance(feature, Days | DistinctDays)]
+    assert max(windows) < DAYS_KEPT
+
+
+def test_the_hash_changes_with_a_declaration_a_word_and_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = {feature_hash()}
+    with monkeypatch.context() as patched:
+        patched.setattr(definitions, "FEATURES", FEATURES[1:])
+        seen.add(feature_hash())
+    with monkeypatch.context() as patched:
+        patched.setitem(vocabulary.STAGES, "fan", 8.0)
+        seen.add(feature_hash())
+    with monkeypatch.context() as patched:
+        patched.setattr(definitions, "REVISION", 2)
+        seen.add(feature_hash())
+    assert len(seen) == 4
+    assert feature_hash() in seen
