@@ -31,7 +31,8 @@ COPY --from=build /opt/leadline /opt/leadline
 COPY deploy/healthcheck.py /usr/local/bin/healthcheck
 
 # The root is read-only when it runs: whatever wants to cache finds a home in /tmp.
-ENV PATH=/opt/leadline/bin:$PATH \
+ENV HOME=/tmp \
+    PATH=/opt/leadline/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     LEADLINE_HOME=/var/lib/leadline \

@@ -20,13 +20,13 @@ from deploy.standin.images import provide_images
 
 _STORES = ("kafka", "postgres", "redis")
 _PROCESSES = ("mlflow", "features", "ingest", "api")
-_ANSWER_FIELDS = {"decision_id", "score", "tier", "route"}
+_ANSWER_FIELDS = {"id", "score", "tier", "route", "model", "policy"}
 
 
 def main() -> int:
     """0 when everything held."""
     parser = argparse.ArgumentParser(prog="make compose-test", description=__doc__)
-    parser.add_argument("--people", type=int, default=400, help="people in the demo company")
+    parser.add_argument("--people", type=int, default=1000, help="people in the demo company")
     options = parser.parse_args()
     started = time.monotonic()
     logs = ROOT / ".local" / "compose-test"
@@ -60,12 +60,18 @@ def _scenario(stack: Stack, *, people: int) -> None:
     _check_hardening(stack)
     with _step(f"publishing the demo company's year ({people} people)"):
         stack.job("seed", "demo-company", "publish", "--leads", str(people))
-    with _step("waiting until the features are there"):
-        leads = _leads_when_settled(stack, at_least=people // 4)
-    with _step("training and promoting a model"):
-        stack.job("train")
+    with _step("waiting until every event is served, scored and recorded"):
+        stack.wait_drained(seconds=300)
+        leads = _leads(stack)
+        require(len(leads) >= people // 2, f"only {len(leads)} leads have features, of {people} people")
+    with _step("training: the API scores with what is promoted"):
+        say(stack.job("train"))
+        wait_until(
+            "a model scores in place of the open rules", lambda: _model_kind(stack, leads[0]) != "rules", seconds=60
+        )
     with _step("scoring 50 leads through the API"):
         receipts = [_score(stack, lead) for lead in leads[:50]]
+        say(f"  model {receipts[0]['model']}")
     for service in _STORES:
         with _step(f"killing {service}, starting it again, and asking for what was recorded before"):
             stack.kill(service)
@@ -81,11 +87,13 @@ def _scenario(stack: Stack, *, people: int) -> None:
             _still_knows(stack, leads, receipts)
     with _step("publishing 50 more people: the workers still work"):
         stack.job("seed", "demo-company", "publish", "--leads", "50", "--seed", "11")
-        grown = _leads_when_settled(stack, at_least=len(leads) + 10)
-    newest = next(lead for lead in grown if lead not in set(leads))
-    _score(stack, newest)
+        stack.wait_drained(seconds=180)
+        newcomers = [lead for lead in _leads(stack) if lead not in set(leads)]
+        require(len(newcomers) >= 10, f"only {len(newcomers)} leads are new")
+        _score(stack, newcomers[0])
     with _step("recomputing every decision from the lake, the model and the policy"):
-        stack.job("lake", "verify", "all")
+        stack.wait_drained(seconds=60)
+        say(stack.job("lake", "verify", "all"))
 
 
 def _check_hardening(stack: Stack) -> None:
@@ -100,16 +108,16 @@ def _check_hardening(stack: Stack) -> None:
             require(state["State"].get("Health", {}).get("Status") == "healthy", f"{service}: is not healthy")
 
 
-def _leads_when_settled(stack: Stack, *, at_least: int) -> list[str]:
-    """Leads that have features, once their number no longer grows."""
-    seen: list[list[str]] = [[]]
+def _leads(stack: Stack) -> list[str]:
+    """Leads that have features, the newest change first."""
+    found: list[str] = json.loads(stack.job("lake", "leads", "--limit", "100000", "--json"))
+    return found
 
-    def settled() -> bool:
-        seen.append(json.loads(stack.job("lake", "leads", "--limit", "100000", "--json")))
-        return len(seen[-1]) >= at_least and len(seen[-1]) == len(seen[-2])
 
-    wait_until(f"at least {at_least} leads have features, and no more come", settled, seconds=300, pause=3)
-    return seen[-1]
+def _model_kind(stack: Stack, lead: str) -> str:
+    """Of what kind the model is that scores now; empty if nothing is scored."""
+    status, answer = stack.ask("POST", "/v1/scores", {"lead": lead})
+    return str(answer["model"]["kind"]) if status == 200 else ""
 
 
 def _score(stack: Stack, lead: str) -> dict[str, object]:
@@ -117,12 +125,12 @@ def _score(stack: Stack, lead: str) -> dict[str, object]:
     status, answer = stack.ask("POST", "/v1/scores", {"lead": lead})
     require(status == 200, f"POST /v1/scores for {lead} answered {status}: {answer}")
     require(answer.keys() >= _ANSWER_FIELDS, f"the answer lacks {_ANSWER_FIELDS - answer.keys()}: {answer}")
-    wait_until(f"decision {answer['decision_id']} is in the ledger", lambda: _finds(stack, answer), seconds=30)
+    wait_until(f"decision {answer['id']} is in the ledger", lambda: _finds(stack, answer), seconds=30)
     return {name: answer[name] for name in _ANSWER_FIELDS}
 
 
 def _finds(stack: Stack, receipt: dict[str, object]) -> bool:
-    status, _ = stack.ask("GET", f"/v1/decisions/{receipt['decision_id']}")
+    status, _ = stack.ask("GET", f"/v1/decisions/{receipt['id']}")
     return status == 200
 
 
@@ -135,7 +143,7 @@ def _still_knows(stack: Stack, leads: list[str], receipts: list[dict[str, object
 
     wait_until("the API scores again", scores, seconds=90)
     for receipt in receipts:
-        wait_until(f"decision {receipt['decision_id']} is found", lambda: _finds(stack, receipt), seconds=30)  # noqa: B023
+        wait_until(f"decision {receipt['id']} is found", lambda: _finds(stack, receipt), seconds=30)  # noqa: B023
 
 
 def _restarts(stack: Stack, service: str) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.shell import CommandError, run, wait_until
+from leadline.company import firm
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "leadline-compose-test"
@@ -46,20 +47,28 @@ class Stack:
             "LEADLINE_IDENTITY_KEY": secrets.token_hex(32),
             "LEADLINE_MASTER_KEY": secrets.token_hex(32),
             "LEADLINE_API_KEYS": f"compose-test:score+read+admin:{digest}",
+            "LEADLINE_STAFF_DOMAINS": firm.DOMAIN,
+            "LEADLINE_PRODUCT_SCOPE": firm.WORKSPACE,
             "LEADLINE_VERSION": "compose-test",
             "PUBLISHED_API_PORT": str(self.api_port),
             "PUBLISHED_MLFLOW_PORT": str(_free_port()),
         }
 
-    def compose(self, *words: str, timeout: float = 600) -> str:
+    def compose(self, *words: str, timeout: float = 600, stdin: str | None = None) -> str:
         """Run one Compose command on this project and give back what it printed."""
         # A caller's own variables would win over the env file.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LEADLINE_", "KAFKA_"))}
-        return run(*self._compose, *words, timeout=timeout, environment={**inherited, "COMPOSE_BAKE": "false"})
+        environment = {**inherited, "COMPOSE_BAKE": "false"}
+        return run(*self._compose, *words, timeout=timeout, environment=environment, stdin=stdin)
 
     def job(self, service: str, *words: str) -> str:
         """Run a one-shot container of a service to its end, with a command of its own if `words` are given."""
         return self.compose("run", "--rm", "--no-deps", "--no-TTY", service, *words, timeout=900)
+
+    def wait_drained(self, *, seconds: int) -> None:
+        """Wait until everything that was published is served, scored and recorded (see `deploy/drained.py`)."""
+        script = (ROOT / "deploy" / "drained.py").read_text()
+        self.compose("exec", "--no-TTY", "ingest", "python", "-", str(seconds), stdin=script, timeout=seconds + 60)
 
     def kill(self, service: str) -> None:
         """End a service's process as a power cut would; it stays down until `compose("up", …)`."""

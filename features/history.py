@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -166,15 +167,29 @@ def read_history(lake: Path, entity: str, columns: Sequence[str] | None = None) 
     return table if columns is None else table.select(list(columns))
 
 
-def export_offline(lake: Path) -> None:
-    """Write the history as the files of Feast's offline store.
+def export_offline(lake: Path, examples: pd.DataFrame) -> None:
+    """Write the history that `examples` can see as the files of Feast's offline store.
 
-    Feast's file source reads Parquet; its Delta support wants an extension that is downloaded at run time.
+    Feast's file source reads Parquet (its Delta support wants an extension that is downloaded at run time), and its
+    join multiplies each example with every row of its key; so only rows that are some example's newest are written.
+
+    Args:
+        examples: columns lead, account and event_timestamp (aware).
     """
     for view, (entity, column) in _VIEWS.items():
-        table = read_history(lake, entity, ("key", "known_at", "row")).rename_columns([entity, "known_at", column])
+        history = read_history(lake, entity, ("key", "known_at", "row"))
+        seen = history.take(_newest_rows(history, examples[entity], examples["event_timestamp"]))
         path = offline_path(lake, view)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        pq.write_table(table, partial)
+        pq.write_table(seen.rename_columns([entity, "known_at", column]), partial)
         partial.replace(path)
+
+
+def _newest_rows(history: pa.Table, keys: pd.Series[str], moments: pd.Series[pd.Timestamp]) -> list[int]:
+    """Indices of the rows of `history` (by knowledge time) that are the newest for some key and moment."""
+    rows = history.select(["key", "known_at"]).to_pandas()
+    rows["index"] = range(len(rows))
+    asked = pd.DataFrame({"key": keys.astype("object"), "known_at": moments.astype("datetime64[us, UTC]")})
+    found = pd.merge_asof(asked.dropna().sort_values("known_at"), rows, on="known_at", by="key")
+    return sorted({int(index) for index in found["index"].dropna()})

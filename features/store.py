@@ -78,7 +78,9 @@ class OnlineStore:
         if not keys:
             return []
         found = self._store.online_read(self._config, view, [_key(entity, key) for key in keys], [column])
-        return [decode(values[column].bytes_val) if values and column in values else None for _, values in found]
+        # SQLite leaves a row out that it does not hold; Redis gives it without a value.
+        encoded = [values[column].bytes_val if values and column in values else b"" for _, values in found]
+        return [decode(row) if row else None for row in encoded]
 
     def _write(self, view: FeatureView, entity: str, column: str, rows: Iterable[EncodedRow]) -> None:
         written_at = datetime.now(UTC)

@@ -68,9 +68,10 @@ def down() -> None:
 @app.command(rich_help_panel=RUN)
 def init() -> None:
     """Prepare the stores: topics, database schema, Feast declarations. Safe to repeat."""
+    from leadline import keys
     from leadline.setup import prepare
 
-    prepare(environment.settings(make_keys=True))
+    prepare(environment.settings(make_keys=not keys.given()))
 
 
 @app.command(rich_help_panel=SERVICES)

@@ -29,7 +29,9 @@ class ScoringClient:
     """Asks one API over one kept-alive connection."""
 
     def __init__(self, url: str, api_key: str) -> None:
-        self._http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=TIMEOUT_SECONDS)
+        self._http = httpx2.Client(
+            base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=TIMEOUT_SECONDS
+        )
 
     def is_ready(self) -> bool:
         """Whether the API answers and has all it needs."""

@@ -9,6 +9,12 @@ from pathlib import Path
 
 FILE = "secrets.env"
 CLIENT_KEY = "LEADLINE_CLIENT_KEY"
+_NEEDED = ("LEADLINE_IDENTITY_KEY", "LEADLINE_MASTER_KEY")
+
+
+def given() -> bool:
+    """Whether the environment brings every secret that has no default: then none is made or kept here."""
+    return all(os.environ.get(name) for name in _NEEDED)
 
 
 def ensure(home: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ import textwrap
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -305,9 +305,7 @@ run_ingestion(load(), stop)
 """
 
 
-def test_a_killed_process_is_replaced_and_a_told_one_leaves_cleanly(
-    empty_kafka: str, tmp_path: Path, eventually: Callable[..., None]
-) -> None:
+def test_a_killed_process_is_replaced_and_a_told_one_leaves_cleanly(empty_kafka: str, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/leadline.db"
     stage = Stage(empty_kafka, url)
     port = free_port()

@@ -70,11 +70,12 @@ NAMES = [f"{kind}{number}" for kind in KINDS for number in range(3)]
 @st.composite
 def graphs(draw: st.DrawFn) -> list[Bond]:
     pairs = draw(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES), st.integers(0, 5)), max_size=25))
-    return [
-        _bond(*sorted((a, b), key=lambda name: _nodes(name)[name].rank), time)  # the stronger one first
-        for a, b, time in pairs
-        if a != b
-    ]
+    bonds = []
+    for one, other, time in pairs:
+        if one != other:
+            stronger, weaker = sorted((one, other), key=lambda name: _nodes(name)[name].rank)
+            bonds.append(_bond(stronger, weaker, time))
+    return bonds
 
 
 @given(graphs(), st.randoms(use_true_random=False))
