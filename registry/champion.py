@@ -69,10 +69,9 @@ def named(tracking_uri: str, model: str = MODEL_NAME) -> Named | None:
         RegistryUnavailable: MLflow does not answer.
         BundleError: the version has no bundle.
     """
-    client = open_client(tracking_uri)
     try:
         with answering(tracking_uri):
-            version = client.get_model_version_by_alias(model, ALIAS)
+            version = open_client(tracking_uri).get_model_version_by_alias(model, ALIAS)
     except KeyError:
         return None
     return _named(version)
@@ -87,10 +86,9 @@ def registered(tracking_uri: str, cache_dir: Path, version: str, digest: str, mo
     """
     if (cached := _cached(cache_dir, version, digest)) is not None:
         return cached
-    client = open_client(tracking_uri)
     try:
         with answering(tracking_uri):
-            found = _named(client.get_model_version(model, version))
+            found = _named(open_client(tracking_uri).get_model_version(model, version))
     except KeyError as error:
         raise BundleError(f"the registry has no version {version} of {model}: {error}") from error
     return _fetch(tracking_uri, cache_dir, Named(version, digest, found.run_id))

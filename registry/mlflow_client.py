@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
 from registry.errors import RegistryUnavailable
 
 _ENVIRONMENT = {
@@ -48,7 +51,8 @@ def _client(tracking_uri: str) -> Any:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)  # they narrate every migration and every model
-    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+    with quietly():
+        return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 
 def _make_database(file: Path) -> None:
@@ -83,6 +87,13 @@ def answering(tracking_uri: str) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code in _ABSENT:
             raise KeyError(str(error)) from error
-        raise RegistryUnavailable(
-            f"MLflow at {tracking_uri} did not answer: {error}; what is being served stays, try again later"
-        ) from error
+        raise _unavailable(tracking_uri, error) from error
+    except SQLAlchemyError as error:
+        raise _unavailable(tracking_uri, error) from error
+
+
+def _unavailable(tracking_uri: str, error: Exception) -> RegistryUnavailable:
+    where = make_url(tracking_uri).render_as_string() if "://" in tracking_uri else tracking_uri  # hides a password
+    return RegistryUnavailable(
+        f"MLflow at {where} did not answer: {error}; what is being served stays, try again later"
+    )

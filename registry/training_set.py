@@ -6,19 +6,15 @@ anything that became known later.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from features.definitions import FEATURE_NAMES
 from features.history import ACCOUNT, LEAD, read_history
-from features.on_demand import features_of
 from features.training import point_in_time
 from ingestion.contracts.event import EventType, decode_event
 from ingestion.lake import read_merges, scan
@@ -26,20 +22,13 @@ from ingestion.settings import PlatformSettings
 from registry.errors import TrainingStopped
 from registry.frame import Times, TrainingFrame
 from registry.labels import HORIZON, Outcome, label_at, outcomes_of, survivors_of
+from registry.served import require_exact, served
 from registry.snapshots import EVERY, Known, Snapshot, grid, snapshots
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SAMPLE = 200  # rows of each join that are held to the history
 Labelled = list[tuple[Snapshot, bool]]
-
-
-class Served(NamedTuple):
-    """A row of the feature history; None where nothing was known yet."""
-
-    known_at: datetime | None
-    row: bytes | None
 
 
 def build_training_set(
@@ -55,9 +44,9 @@ def build_training_set(
     progress(f"joining features as they were known at {len(labelled):,} snapshots")
     values = point_in_time(settings, _entities(labelled))[list(FEATURE_NAMES)].to_numpy(dtype=np.float64)
     taken, moments = [snapshot for snapshot, _ in labelled], [snapshot.at for snapshot, _ in labelled]
-    leads = _served([snapshot.lead for snapshot in taken], moments, settings.lake, LEAD)
-    accounts = _served([snapshot.account for snapshot in taken], moments, settings.lake, ACCOUNT)
-    _require_exact(values, leads, accounts, moments)
+    leads = served([snapshot.lead for snapshot in taken], moments, settings.lake, LEAD)
+    accounts = served([snapshot.account for snapshot in taken], moments, settings.lake, ACCOUNT)
+    require_exact(values, leads, accounts, moments)
     # A feature may read both states, so it is as young as the younger one.
     known = np.fmax(_stamps([row.known_at for row in leads]), _stamps([row.known_at for row in accounts]))
     missing = np.isnan(values)
@@ -114,47 +103,6 @@ def _entities(labelled: Labelled) -> pd.DataFrame:
             "event_timestamp": pd.to_datetime([snapshot.at for snapshot, _ in labelled], utc=True),
         }
     )
-
-
-def _served(keys: Sequence[str | None], moments: Sequence[datetime], lake: Path, entity: str) -> list[Served]:
-    """The history row that was served at each moment: the newest one that is not younger."""
-    table = read_history(lake, entity, ("key", "known_at", "row"))
-    histories: dict[str, tuple[list[datetime], list[bytes]]] = defaultdict(lambda: ([], []))
-    for key, known_at, row in zip(*(table[name].to_pylist() for name in ("key", "known_at", "row")), strict=True):
-        histories[key][0].append(known_at)
-        histories[key][1].append(row)
-    found = []
-    for key, moment in zip(keys, moments, strict=True):
-        known, rows = histories[key] if key in histories else ([], [])
-        newest = bisect_right(known, moment) - 1
-        found.append(Served(known[newest], rows[newest]) if newest >= 0 else Served(None, None))
-    return found
-
-
-def _require_exact(
-    values: NDArray[np.float64], leads: Sequence[Served], accounts: Sequence[Served], moments: Sequence[datetime]
-) -> None:
-    """Hold a sample of Feast's join to the rows that were served.
-
-    Raises:
-        TrainingStopped: a row differs. Feast has misplaced rows without a word (its file store drops duplicates by the
-            join keys of the views joined so far, in an order of its own).
-    """
-    sample = np.linspace(0, len(values) - 1, min(len(values), SAMPLE)).astype(int)
-    columns = features_of(
-        {
-            "lead_row": [leads[row].row for row in sample],
-            "account_row": [accounts[row].row for row in sample],
-            "as_of": [moments[row] for row in sample],
-        }
-    )
-    expected = np.array([columns[name] for name in FEATURE_NAMES], dtype=np.float64).T
-    wrong = ~((values[sample] == expected) | (np.isnan(values[sample]) & np.isnan(expected))).all(axis=1)
-    if wrong.any():
-        raise TrainingStopped(
-            f"the point-in-time join differs from what was served in {int(wrong.sum())} of {len(sample)} sampled rows, "
-            f"first at {moments[sample[int(np.argmax(wrong))]]}; look at features.training.point_in_time"
-        )
 
 
 def _stamps(moments: Sequence[datetime | None]) -> Times:

@@ -161,7 +161,7 @@ def read_topic(bootstrap: str, topic: str) -> list[Record]:
             low, high = consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)
             consumer.assign([TopicPartition(topic, number, low)])
             while low < high:
-                for message in consumer.consume(1_000, PATIENCE_SECONDS):
+                for message in consumer.consume(1_000, 0.2):
                     if message.error() is not None:
                         raise Retry(f"topic {topic}: {message.error().str()}")
                     found.append(record_of(message))

@@ -130,11 +130,14 @@ def test_the_last_good_bundle_is_served_while_the_registry_is_down(
 ) -> None:
     report = register(make_frame(), uri, tmp_path / "cache")
     assert current(uri, tmp_path / "cache") is not None
-    (tmp_path / "mlflow.db").write_bytes(b"this is not a database")
-    served = current("http://127.0.0.1:9", tmp_path / "cache")
-    assert served is not None
-    assert served.digest == report.bundle_digest
-    assert "did not answer" in caplog.text
+    damaged = tmp_path / "damaged.db"
+    damaged.write_bytes(b"this is not a database" * 100)
+    for down in ("http://127.0.0.1:9", f"sqlite:///{damaged}", f"sqlite:///{tmp_path / 'lost.db'}"):
+        caplog.clear()
+        served = current(down, tmp_path / "cache")
+        assert served is not None
+        assert served.digest == report.bundle_digest
+        assert "did not answer" in caplog.text or "lost.db" in down
 
 
 def test_a_bundle_that_was_changed_in_the_registry_is_refused_and_the_last_good_one_stays(
