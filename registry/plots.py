@@ -110,6 +110,7 @@ def lift_plot(
             ha="left",
             color=_MODEL,
             fontsize=9,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
         )
         axes.plot(each.share, each.recall, "o", color=_MODEL, markersize=5)
     axes.set(
@@ -165,7 +166,8 @@ def shap_plot(bundle: Bundle, frame: TrainingFrame) -> Any:
         value = rows[:, feature]
         known = ~np.isnan(value)
         height = line + jitter.uniform(-0.28, 0.28, len(value))
-        rank = np.searchsorted(np.sort(value[known]), value[known], side="right") / max(int(known.sum()), 1)
+        rank = np.searchsorted(np.sort(value[known]), value[known])
+        rank = rank / max(int(rank.max(initial=0)), 1)
         axes.scatter(contributions[~known, feature], height[~known], s=7, color="#b8bcc2", linewidths=0)
         axes.scatter(contributions[known, feature], height[known], s=7, c=colours(rank), linewidths=0)
     axes.axvline(0, color="black", linewidth=0.8)
