@@ -36,7 +36,7 @@ def main() -> int:
             stand_ins = provide_images()
             try:
                 _scenario(stack, people=options.people)
-            except CommandError:
+            except Exception:
                 _keep_logs(stack, logs / "services.log")
                 raise
             finally:
@@ -108,6 +108,8 @@ def _check_hardening(stack: Stack) -> None:
         require(config["User"] not in {"", "0", "root"}, f"{service}: runs as root")
         if service != "init":
             require(state["State"].get("Health", {}).get("Status") == "healthy", f"{service}: is not healthy")
+    kept = stack.compose("exec", "--no-TTY", "api", "ls", "-A", "/var/lib/leadline").split()
+    require("secrets.env" not in kept, "secrets that the environment brings were written to the volume `home`")
 
 
 def _leads(stack: Stack) -> list[str]:

@@ -93,8 +93,8 @@ class FeatureWorker:
             offset, rows = self._history.take_over(partition)
             self._owned.add(partition)
             self._repeat(rows)
-            if offset is not None:
-                consumer.seek(topic, partition, offset + 1)
+            # The history decides, not the committed offset: without one, everything is folded again.
+            consumer.seek(topic, partition, consumer.beginning(topic, partition) if offset is None else offset + 1)
         self._producer.flush()
 
     def revoked(self, partitions: Sequence[tuple[str, int]]) -> None:

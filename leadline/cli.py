@@ -8,9 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from governance.errors import GovernanceError
 from ingestion.errors import IngestionError
 from leadline import environment
+from leadline.broker import BrokerError
 from leadline.errors import LeadlineError
+from registry.errors import RegistryError
+from scoring.errors import ScoringError
 
 app = typer.Typer(
     name="leadline",
@@ -200,6 +204,6 @@ def main() -> None:
     """Entry point: expected errors in one sentence, everything else with its traceback."""
     try:
         app()
-    except (IngestionError, LeadlineError) as error:
+    except (IngestionError, RegistryError, ScoringError, GovernanceError, LeadlineError, BrokerError) as error:
         Console(stderr=True).print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
         sys.exit(1)

@@ -18,8 +18,6 @@ from ingestion.database import open_database
 from ingestion.settings import PlatformSettings
 from leadline import keys, show
 from leadline.errors import LeadlineError, NotSetUp
-from registry.app import model_cache, run_training
-from registry.champion import registered
 from registry.errors import BundleError
 from scoring import policy
 from scoring.decision import Decision, decode_decision
@@ -33,6 +31,8 @@ PAGE = 1_000
 
 def train_and_show(settings: PlatformSettings, console: Console) -> None:
     """Train with progress, then the figures."""
+    from registry.app import run_training
+
     with console.status("training") as status:
         report = run_training(settings, lambda step: status.update(step))
     table = Table(title=f"{report.model_name} version {report.version}", title_justify="left", show_header=False)
@@ -49,9 +49,11 @@ def list_leads(settings: PlatformSettings, limit: int, as_json: bool, console: C
     if as_json:
         sys.stdout.write(msgspec.json.encode([lead for lead, *_ in leads]).decode() + "\n")
         return
-    table = Table("lead", "account", "newest change known", header_style="bold")
+    table = Table(header_style="bold")
+    for name in ("lead", "account", "newest change known"):
+        table.add_column(name, overflow="fold")
     for lead, account, known_at in leads:
-        table.add_row(lead, account or "", f"{known_at:%Y-%m-%d %H:%M:%S} UTC")
+        table.add_row(lead, account or "", f"{known_at:%Y-%m-%d %H:%M:%S}")
     console.print(table)
 
 
@@ -115,6 +117,9 @@ def all_decisions(ledger: Ledger) -> list[Decision]:
 
 def verifier_for(settings: PlatformSettings, decisions: list[Decision]) -> Verifier:
     """A verifier with the lake's events, the models and the policies that these decisions name."""
+    from registry.app import model_cache
+    from registry.champion import registered
+
     models: dict[str, Model] = {}
     for digest, ref in {decision.model.digest: decision.model for decision in decisions}.items():
         if ref.kind == "rules":

@@ -16,6 +16,7 @@ from scoring.decision import Decision, Tier
 
 TIER_STYLES = {Tier.HOT: "bold red", Tier.WARM: "yellow", Tier.COLD: "blue"}
 EVENTS_SHOWN = 3
+LONG_VALUE = 40
 
 
 def decisions_table(decisions: Iterable[Decision], title: str) -> Table:
@@ -107,8 +108,13 @@ def verification_table(verification: Verification) -> Table:
         table.add_column(name)
     for check in verification.checks:
         mark = Text("same", style="green") if check.held else Text("DIFFERS", style="bold red")
-        table.add_row(check.name, check.recorded, check.recomputed, mark)
+        shown = (check.recorded, check.recomputed)
+        table.add_row(check.name, *(map(_short, shown) if check.held else shown), mark)
     return table
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONG_VALUE else f"{text[: LONG_VALUE - 1]}…"
 
 
 def totals(report: Report) -> str:

@@ -161,6 +161,11 @@ class AlignedConsumer:
         if (topic, partition) not in self._starting:
             self._consumer.seek(TopicPartition(topic, partition, offset))
 
+    def beginning(self, topic: str, partition: int) -> int:
+        """The earliest offset that the broker holds of a partition. Blocks for a round trip."""
+        low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=QUERY_SECONDS)
+        return int(low)
+
     def lag(self) -> int:
         """Records of our partitions that `poll` has not released yet, by the newest watermarks seen."""
         for at, lane in self._lanes.items():

@@ -1,0 +1,189 @@
+"""The fast path to the online store serves what Feast itself serves, on every backend."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from features.activity import facts_of
+from features.definitions import FEATURE_NAMES, features_at
+from features.fold import fold_account, fold_lead, trim_account, trim_lead
+from features.parity import online_features
+from features.rows import AccountRow, EncodedRow, EnrichmentRow, LeadRow, encode_row
+from features.settings import open_feast
+from features.state import AccountState, LeadState
+from features.store import OnlineStore
+from ingestion.settings import PlatformSettings
+from tests.features.conftest import NOW, SILENT, SPOKEN, STREAMS, event_of
+from tests.features.platforms import applied
+
+LEADS = 300
+ACCOUNTS = 40
+TICK = timedelta(microseconds=1)
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def platform(request: pytest.FixtureRequest, tmp_path: Path) -> PlatformSettings:
+    backend = "sqlite" if request.param == "sqlite" else f"{request.getfixturevalue('redis_address')},db=0"
+    return applied(tmp_path, online_store=backend)
+
+
+@pytest.fixture
+def store(platform: PlatformSettings) -> OnlineStore:
+    return OnlineStore.open(platform)
+
+
+class Population:
+    """Leads and accounts with all kinds of past; some leads' accounts are not stored, some leads have none."""
+
+    def __init__(self, seed: int) -> None:
+        rng = random.Random(seed)
+        accounts = [f"ac_{number}" for number in range(ACCOUNTS)]
+        self.leads: dict[str, LeadRow] = {}
+        self.accounts: dict[str, AccountRow] = {}
+        states: dict[str, AccountState] = {}
+        for number in range(LEADS):
+            lead, state = f"ld_{number}", LeadState()
+            account = rng.choice([None, *accounts])
+            for offset in range(rng.randrange(12)):
+                event = event_of(
+                    rng.choice(SPOKEN + SILENT),
+                    at=NOW - timedelta(seconds=rng.randrange(100 * 86_400)),
+                    lead=lead,
+                    account=account,
+                    stream=rng.choice(STREAMS),
+                    offset=number * 100 + offset,
+                )
+                fold_lead(state, event, facts_of(event))
+                if account is not None:
+                    fold_account(states.setdefault(account, AccountState()), event, facts_of(event), lead)
+            self.leads[lead] = LeadRow(trim_lead(state), NOW + number * TICK, number + 1, account)
+        for number, (account, of_account) in enumerate(states.items()):
+            if number % 4:  # the others are not stored
+                self.accounts[account] = AccountRow(trim_account(of_account), NOW + number * TICK, number + 1)
+
+    def write(self, store: OnlineStore) -> None:
+        store.write(encoded(lead, row) for lead, row in self.leads.items())
+        store.write_accounts(encoded(account, row) for account, row in self.accounts.items())
+
+
+def encoded(key: str, row: LeadRow | AccountRow) -> EncodedRow:
+    return EncodedRow(key, row.known_at, encode_row(row))
+
+
+def lead_row(sequence: int, *, microseconds: int = 0) -> LeadRow:
+    return LeadRow(LeadState(marks={"ld_1|raw.crm/0": sequence}), NOW + microseconds * TICK, sequence, "ac_1")
+
+
+def test_rows_that_are_read_are_the_rows_that_were_written(store: OnlineStore) -> None:
+    population = Population(seed=1)
+    population.write(store)
+    unknown = [f"ld_unknown_{number}" for number in range(20)]
+    asked = [*population.leads, *unknown]
+    random.Random(1).shuffle(asked)
+    assert store.read(asked) == [population.leads.get(lead) for lead in asked]
+    accounts = [f"ac_{number}" for number in range(ACCOUNTS + 5)]
+    assert store.read_accounts(accounts) == [population.accounts.get(account) for account in accounts]
+
+
+def test_features_from_the_fast_path_are_those_of_get_online_features(
+    platform: PlatformSettings, store: OnlineStore
+) -> None:
+    population = Population(seed=2)
+    population.write(store)
+    asked = [(lead, row.account) for lead, row in population.leads.items()]
+    asked += [("ld_unknown", None), ("ld_unknown_too", "ac_0"), ("ld_unknown_as_well", "ac_unknown")]
+    for later in (timedelta(), timedelta(hours=5, microseconds=1), timedelta(days=20)):
+        served = _features(store, asked, later)
+        assert served == online_features(platform, asked, NOW + later)
+    missing = {lead for lead, row in population.leads.items() if row.account not in (None, *population.accounts)}
+    assert missing, "some lead's account should not be stored"
+    assert all(served[lead]["account_page_views_7d"] is None for lead in missing)
+
+
+def _features(
+    store: OnlineStore, asked: Sequence[tuple[str, str | None]], later: timedelta
+) -> dict[str, dict[str, float | None]]:
+    rows = store.read([lead for lead, _ in asked])
+    accounts = store.read_accounts([account or "" for _, account in asked])
+    return {
+        lead: features_at(row.state if row else None, account.state if account else None, NOW + later)
+        for (lead, _), row, account in zip(asked, rows, accounts, strict=True)
+    }
+
+
+def test_whoever_opens_the_store_anew_reads_what_was_written(platform: PlatformSettings, store: OnlineStore) -> None:
+    store.write([encoded("ld_1", lead_row(1))])
+    assert OnlineStore.open(platform).read(["ld_1"]) == [lead_row(1)]
+
+
+def test_a_newer_row_replaces_an_older(store: OnlineStore) -> None:
+    for sequence in (1, 2):
+        store.write([encoded("ld_1", lead_row(sequence, microseconds=sequence * 10**7))])
+    assert store.read(["ld_1"]) == [lead_row(2, microseconds=2 * 10**7)]
+
+
+def test_rows_known_within_one_second_are_not_lost(platform: PlatformSettings, store: OnlineStore) -> None:
+    for sequence in range(1, 6):
+        row = lead_row(sequence, microseconds=sequence)
+        account = AccountRow(AccountState(newest=sequence), row.known_at, sequence)
+        reading = reading_of(score=float(sequence), microseconds=sequence)
+        store.write([encoded("ld_1", row)])
+        store.write_accounts([encoded("ac_1", account)])
+        store.write_enrichment({"ld_1": reading})
+        assert store.read(["ld_1"]) == [row]
+        assert store.read_accounts(["ac_1"]) == [account]
+        assert store.read_enrichment(["ld_1"]) == [reading]
+
+
+def test_the_same_row_written_again_changes_nothing(store: OnlineStore) -> None:
+    for _ in range(2):
+        store.write([encoded("ld_1", lead_row(3))])
+    assert store.read(["ld_1"]) == [lead_row(3)]
+
+
+def reading_of(*, score: float | None = 70.5, microseconds: int = 0, status: str = "fresh") -> EnrichmentRow:
+    return EnrichmentRow(
+        status=status,
+        read_at=NOW + microseconds * TICK,
+        content_hash="c0ffee",
+        score=score,
+        confidence=0.625,
+        intent="comparing",
+        next_step="Send the comparison",
+        reasoning="Fragt nach Größe und Preis 価格",
+        provider="local-rubric",
+        prompt_version="rubric/1",
+    )
+
+
+def test_readings_of_free_text_come_back_whole(store: OnlineStore) -> None:
+    waiting = EnrichmentRow(status="pending", read_at=NOW, content_hash="f00d")
+    store.write_enrichment({"ld_1": reading_of(), "ld_2": waiting})
+    assert store.read_enrichment(["ld_2", "ld_3", "ld_1"]) == [waiting, None, reading_of()]
+
+
+def test_a_lead_with_a_reading_and_no_row_is_still_unknown(platform: PlatformSettings, store: OnlineStore) -> None:
+    store.write_enrichment({"ld_1": reading_of()})
+    store.write([encoded("ld_2", lead_row(1))])
+    assert store.read(["ld_1", "ld_2"]) == [None, lead_row(1)]
+    assert store.read_enrichment(["ld_1", "ld_2"]) == [reading_of(), None]
+    nothing = online_features(platform, [("ld_1", None)], NOW)["ld_1"]
+    assert nothing == features_at(None, None, NOW)
+
+
+def test_nothing_asked_is_nothing_answered_and_nothing_written_is_no_error(store: OnlineStore) -> None:
+    store.write([])
+    store.write_accounts([])
+    store.write_enrichment({})
+    assert store.read([]) == store.read_accounts([]) == store.read_enrichment([]) == []
+
+
+def test_feast_knows_every_declared_feature_by_name(platform: PlatformSettings) -> None:
+    service = open_feast(platform).get_feature_service("lead_scoring_v1")
+    (projection,) = service.feature_view_projections
+    assert tuple(feature.name for feature in projection.features) == FEATURE_NAMES
