@@ -178,7 +178,7 @@ def export_offline(lake: Path, examples: pd.DataFrame) -> None:
     """
     for view, (entity, column) in _VIEWS.items():
         history = read_history(lake, entity, ("key", "known_at", "row"))
-        seen = history.take(_newest_rows(history, examples[entity], examples["event_timestamp"]))
+        seen = history.take(pa.array(_newest_rows(history, examples[entity], examples["event_timestamp"]), pa.int64()))
         path = offline_path(lake, view)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")

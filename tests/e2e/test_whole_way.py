@@ -59,6 +59,6 @@ def test_whole_way_on_kafka_redis_and_postgres(
         "LEADLINE_DATABASE_URL": postgres_url,
         "LEADLINE_ONLINE_STORE": f"{redis_address},db=0",
     }
-    report = _demo(tmp_path, 1500, stores)
+    report = _demo(tmp_path, 2000, stores)
     _require_invariants(report)
     assert report["broker"]["kind"] == "external"

@@ -1,0 +1,68 @@
+"""`python -m benchmarks`: everything in one go. Fails on errors, never on a missed floor."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from benchmarks import pipeline, scoring
+from benchmarks.result import Result
+from leadline import environment
+from leadline.errors import LeadlineError
+
+
+class Which(StrEnum):
+    """The benchmarks."""
+
+    PIPELINE = "pipeline"
+    SCORING = "scoring"
+
+
+def main(
+    events: Annotated[int, typer.Option(min=5_000, help="About how many events go through the pipeline.")] = 60_000,
+    rounds: Annotated[int, typer.Option(min=5, help="Rounds of the scoring comparison.")] = 7,
+    home: Annotated[Path | None, typer.Option(help="What a demo has left. Default: .local, or LEADLINE_HOME.")] = None,
+    out: Annotated[Path, typer.Option(help="Where results and the homes made for them go.")] = Path(".local/bench"),
+    only: Annotated[Which | None, typer.Option(help="Run one of them. Default: both.")] = None,
+    seed: Annotated[int, typer.Option(help="The demo company's seed.")] = 7,
+    bank: Annotated[Path | None, typer.Option(help="bank-full.csv: run the real-label check as well.")] = None,
+) -> None:
+    """Measure the pipeline's throughput, and scoring beside Feast's and MLflow's own servers."""
+    console = Console()
+    folder, demo = out.absolute(), (home or environment.home()).absolute()
+    failed = False
+    runs: dict[Which, Callable[[], Result]] = {
+        Which.PIPELINE: lambda: pipeline.run(folder, events=events, seed=seed, console=console),
+        Which.SCORING: lambda: scoring.run(folder, home=demo, rounds=rounds, console=console),
+    }
+    for which, run in runs.items():
+        if only in (None, which):
+            console.rule(which)
+            try:
+                _conclude(run(), folder, console)
+            except LeadlineError as error:  # the other benchmark is still worth its time
+                console.print(f"[red]{which} was not measured:[/] {error}")
+                failed = True
+    if bank is not None:
+        console.rule("bank marketing")
+        failed |= subprocess.run([sys.executable, "-m", "examples.bank_marketing", "--data", bank]).returncode != 0
+    raise typer.Exit(1 if failed else 0)
+
+
+def _conclude(result: Result, folder: Path, console: Console) -> None:
+    result.show(console)
+    console.print(f"raw figures: {result.write(folder)}")
+    for goal in result.goals:
+        if goal.verdict == "floor missed":
+            console.print(f"[bold red]floor missed:[/] {goal.name}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
