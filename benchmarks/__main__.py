@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from benchmarks import pipeline, scoring
 from benchmarks.result import Result
@@ -48,7 +49,7 @@ def main(
             try:
                 _conclude(run(), folder, console)
             except LeadlineError as error:  # the other benchmark is still worth its time
-                console.print(f"[red]{which} was not measured:[/] {error}")
+                console.print(f"[red]{which} was not measured:[/] {escape(str(error))}")
                 failed = True
     if bank is not None:
         console.rule("bank marketing")

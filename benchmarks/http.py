@@ -19,10 +19,13 @@ class Connection:
         self._headers = {"Content-Type": "application/json", **(headers or {})}
 
     def post(self, path: str, body: bytes) -> bytes:
-        """The answer's body. Raises `StackError` for any status but 200."""
-        self._http.request("POST", path, body, self._headers)
-        answer = self._http.getresponse()
-        content = answer.read()
+        """The answer's body. Raises `StackError` for any status but 200, and for a lost connection."""
+        try:
+            self._http.request("POST", path, body, self._headers)
+            answer = self._http.getresponse()
+            content = answer.read()
+        except (OSError, HTTPException) as error:
+            raise StackError(f"{HOST}:{self._http.port}{path} gave no answer: {error!r}") from error
         if answer.status != 200:
             raise StackError(f"{HOST}:{self._http.port}{path} answered {answer.status}: {content[:500]!r}")
         return content

@@ -1,0 +1,3 @@
+"""Feast's declarations."""
+
+import features  # noqa: F401  # before Feast: see there

@@ -27,14 +27,14 @@ def point_in_time(settings: PlatformSettings, entities: pd.DataFrame) -> pd.Data
     asked = entities[["lead", "account", "event_timestamp"]].reset_index(drop=True)
     asked["example"] = asked.index
     asked["as_of"] = asked["event_timestamp"]
-    asked["account"] = asked["account"].fillna(NOBODY)
+    asked["account"] = asked["account"].astype("object").where(asked["account"].notna(), NOBODY)
     found: list[pd.DataFrame] = []
     # Feast leaves out an example whose key has values, but only later ones. It had none then: it is asked without.
-    for unknown in ((), ("account",), ("account", "lead")):
+    for unknown in ((), ("account",), ("lead",), ("account", "lead")):
         left = asked[~asked["example"].isin([number for part in found for number in part["example"]])]
         if len(left):
             found.append(_joined(settings, _apart(left.assign(**dict.fromkeys(unknown, NOBODY)))))
-    features = pd.concat(found).set_index("example").sort_index()[list(FEATURE_NAMES)].astype("float64")
+    features = pd.concat(found).set_index("example").sort_index()
     frame: pd.DataFrame = pd.concat([entities.reset_index(drop=True), features], axis=1)
     return frame
 
@@ -60,4 +60,5 @@ def _joined(settings: PlatformSettings, asked: pd.DataFrame) -> pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Feast's own, about pandas and its on-demand views
         joined: pd.DataFrame = feast.get_historical_features(asked, feast.get_feature_service(FEATURE_SERVICE)).to_df()
-    return joined
+    # Feast gives a column without values another type, with which pandas would not concatenate.
+    return joined[["example", *FEATURE_NAMES]].astype(dict.fromkeys(FEATURE_NAMES, "float64"))

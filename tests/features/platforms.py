@@ -28,4 +28,3 @@ def applied(home: Path, *, online_store: str = "sqlite", bootstrap: str = "") ->
     settings = settings_of(home, online_store=online_store, bootstrap=bootstrap)
     apply(settings)
     return settings
-

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
-from features.app import FEATURES_GROUP, run_features
-from features.history import ACCOUNT, LEAD, read_history
+from features.app import FEATURES_GROUP
+from features.gate import FeatureGate
+from features.history import ACCOUNT, LEAD, HistoryTable, read_history
+from features.metrics import FeatureMetrics
 from features.store import OnlineStore
-from ingestion.contracts.event import Event, RecordKind, encode_json
+from features.worker import FeatureWorker
+from ingestion.contracts.event import Event, RecordKind
 from ingestion.contracts.raw import ALERTS_TOPIC, CHANGES_TOPIC, EVENTS_TOPIC
 from ingestion.errors import Fenced
-from ingestion.kafka import DurableProducer, create_topics, group_lag, partition_for
+from ingestion.kafka import AlignedConsumer, DurableProducer, Lags, create_topics, group_lag, partition_for
 from ingestion.settings import PlatformSettings
 from tests.conftest import wait_until
 from tests.features.conftest import ACME, GLOBEX, NOW, STREAMS, History, event_of, histories, merge_of, page, record
@@ -31,7 +34,12 @@ from tests.features.platforms import applied
 
 POINTS = ("folded", "history", "online", "sent")
 NewPlatform = Callable[[], PlatformSettings]
-SLOW = bounds(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# An example makes stores on disk: a few of them, and no hunt for the smallest one that fails.
+SLOW = bounds(
+    max_examples=10,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @pytest.fixture
@@ -162,9 +170,7 @@ def test_stragglers_follow_the_forward(split: bool, platform: PlatformSettings) 
 
 @SLOW
 @given(history=histories(), at_once=st.integers(1, 9))
-def test_replays_of_the_same_records_change_nothing(
-    new_platform: NewPlatform, history: History, at_once: int
-) -> None:
+def test_replays_of_the_same_records_change_nothing(new_platform: NewPlatform, history: History, at_once: int) -> None:
     platform, log = new_platform(), Log()
     log.publish(history.records)
     member = Member(platform, log)
@@ -270,8 +276,8 @@ def test_an_imported_event_beside_a_live_one_never_claims_an_earlier_time(
     imported_first: bool, platform: PlatformSettings
 ) -> None:
     log, old = Log(), NOW - timedelta(days=40)
-    live, history = seen(imported_first, NOW, imported=False), seen(not imported_first, old, imported=True)
-    log.publish([history, live] if imported_first else [live, history])
+    arrivals = [(old, True), (NOW, False)] if imported_first else [(NOW, False), (old, True)]
+    log.publish(seen(number, received, imported=imported) for number, (received, imported) in enumerate(arrivals))
     # In one batch as they were sent: the order of timestamps would put the imported one first.
     Member(platform, log).worker.handle(log.partitions[partition_for("ld_0", PARTITIONS)])
     assert lead_rows(platform) == ([old, NOW] if imported_first else [NOW])
@@ -279,7 +285,7 @@ def test_an_imported_event_beside_a_live_one_never_claims_an_earlier_time(
     require_sound_history(platform)
 
 
-@bounds(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@SLOW
 @given(
     arrivals=st.lists(
         st.tuples(st.sampled_from(["ld_0", "ld_2", "ld_3"]), st.integers(-5, 5), st.booleans()), min_size=1, max_size=12
@@ -310,9 +316,9 @@ def test_knowledge_time_grows_strictly_and_no_row_is_known_before_what_it_holds(
 
 
 @pytest.fixture
-def broker(empty_kafka: str) -> Iterator[str]:
+def broker(empty_kafka: str) -> str:
     create_topics(empty_kafka, {EVENTS_TOPIC: PARTITIONS, CHANGES_TOPIC: 1, ALERTS_TOPIC: 1})
-    yield empty_kafka
+    return empty_kafka
 
 
 def publish(bootstrap: str, history: History) -> None:
@@ -330,3 +336,85 @@ def publish(bootstrap: str, history: History) -> None:
         )
     producer.flush()
     producer.close()
+
+
+class Stage:
+    """One worker on the real broker at a time, or several in threads."""
+
+    def __init__(self, settings: PlatformSettings, crash_point: Callable[[str], None] = lambda _: None) -> None:
+        bootstrap = settings.kafka_bootstrap_servers
+        self._bootstrap = bootstrap
+        self.producer = DurableProducer(bootstrap)
+        self.worker = FeatureWorker(
+            self.producer,
+            OnlineStore.open(settings),
+            HistoryTable(settings.lake.absolute()),
+            FeatureGate(lambda _: None, lambda: datetime.now(UTC)),
+            FeatureMetrics(CollectorRegistry()),
+            partitions=PARTITIONS,
+            crash_point=crash_point,
+        )
+        self.consumer = AlignedConsumer(
+            bootstrap,
+            FEATURES_GROUP,
+            [EVENTS_TOPIC],
+            on_assigned=lambda partitions: self.worker.assigned(partitions, self.consumer),
+            on_revoked=self.worker.revoked,
+        )
+
+    def work(self, is_done: Callable[[], bool]) -> None:
+        """Poll, handle and commit until done, or until it crashes."""
+        try:
+            while not is_done():
+                records = self.consumer.poll(3, 0.2)
+                if records:
+                    self.worker.handle(records)
+                    self.consumer.commit({(each.topic, each.partition): each.offset + 1 for each in records})
+        finally:
+            self.consumer.close()
+            self.producer.close()
+
+    def has_read_everything(self) -> bool:
+        """Whether nothing is left for anybody of the group."""
+        return bool(self.consumer.assignment) and group_lag(self._bootstrap, FEATURES_GROUP, [EVENTS_TOPIC]) == 0
+
+
+def test_crashes_on_a_real_broker_change_nothing(broker: str, tmp_path: Path) -> None:
+    platform, history = applied(tmp_path, bootstrap=broker), merging()
+    for number, point in enumerate(POINTS):
+        publish(broker, History(history.records[2 * number : 2 * number + 2]))
+        stage = Stage(platform, crash_once_at(point))
+        with pytest.raises(Crash):
+            stage.work(stage.has_read_everything)
+    stage = Stage(platform)
+    stage.work(stage.has_read_everything)
+    assert served(platform) == expected(history, NOW)
+    require_sound_history(platform)
+
+
+def test_two_workers_of_one_group_on_a_real_broker_serve_what_one_would(broker: str, tmp_path: Path) -> None:
+    platform, history = applied(tmp_path, bootstrap=broker), merging()
+    stages, stop = [Stage(platform), Stage(platform)], threading.Event()
+    failures: list[Exception] = []
+
+    def run(stage: Stage) -> None:
+        try:
+            stage.work(stop.is_set)
+        except Exception as error:  # noqa: BLE001  # shown below
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(stage,)) for stage in stages]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_until(lambda: [len(stage.consumer.assignment) for stage in stages] == [2, 2], "both to have partitions")
+        publish(broker, history)
+        lag = Lags(broker)
+        wait_until(lambda: bool(failures) or lag.of(FEATURES_GROUP, [EVENTS_TOPIC]) == 0, "everything to be read")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert served(platform) == expected(history, NOW)
+    require_sound_history(platform)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -45,7 +46,7 @@ def _seal(vault: Vault, lead: str, values: dict[str, str]) -> str:
 def test_what_is_sealed_for_a_person_can_be_opened_again(vault: Vault) -> None:
     sealed = _seal(vault, "ld_1", {"email": "jo@acme.com", "text": "Grüße"})
     assert vault.open("ld_1", sealed) == {"email": "jo@acme.com", "text": "Grüße"}
-    assert "jo" not in sealed
+    assert b"jo@acme.com" not in base64.b64decode(sealed)
 
 
 def test_a_replay_seals_the_same_bytes_and_another_content_shares_no_nonce(vault: Vault) -> None:
