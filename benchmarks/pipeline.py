@@ -152,7 +152,9 @@ class _Run:
 
 def _run(platform: Platform, raw: int) -> _Run:
     lags = Lags(platform.broker.bootstrap_servers)
-    platform.start(*WORKERS)
+    platform.start("features", "lake")  # first, so that their start is not in the clock
+    _until(platform, lambda: lags.has_members(FEATURES_GROUP) and lags.has_members(LAKE_GROUP))
+    platform.start("ingest")
     left = _left_after_first_commit(platform, lags, raw)
     meter, before, began = LoadMeter(), _cpu_by_process(), time.monotonic()
     _until(platform, lambda: lags.of(INGESTION_GROUP, RAW_TOPICS) == 0)

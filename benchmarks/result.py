@@ -97,9 +97,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
             colour = "red" if goal.verdict == "floor missed" else "green"
             table.add_row(
                 goal.name,
-                f"{goal.measured:,.3g}" if goal.measured < 100 else f"{goal.measured:,.0f}",
-                f"{goal.floor:,.3g}",
-                f"{goal.aim:,.3g}",
+                *(
+                    f"{figure:.3g}" if figure < 100 else f"{figure:,.0f}"
+                    for figure in (goal.measured, goal.floor, goal.aim)
+                ),
                 f"[{colour}]{goal.verdict}[/]",
             )
         console.print(table)

@@ -89,13 +89,17 @@ class FeatureWorker:
     def assigned(self, partitions: Sequence[tuple[str, int]], consumer: AlignedConsumer) -> None:
         """Take partitions over: repeat what their last commit still owes, and go on behind it."""
         self._entries.clear()
+        covered: dict[tuple[str, int], int] = {}
         for topic, partition in partitions:
             offset, rows = self._history.take_over(partition)
             self._owned.add(partition)
             self._repeat(rows)
             # The history decides, not the committed offset: without one, everything is folded again.
             consumer.seek(topic, partition, consumer.beginning(topic, partition) if offset is None else offset + 1)
+            if offset is not None:
+                covered[topic, partition] = offset + 1
         self._producer.flush()
+        consumer.commit(covered)  # else a group that crashed before it would seem to lag until something new came
 
     def revoked(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Forget partitions that another worker takes over."""

@@ -134,6 +134,9 @@ class Member:
         """What the worker asks of its consumer: nothing was deleted."""
         return 0
 
+    def commit(self, positions: Mapping[tuple[str, int], int]) -> None:
+        """What the worker tells its consumer: forgotten here, where the history alone must be enough."""
+
     def step(self, at_once: int = 10_000) -> bool:
         """One micro-batch in the order of time; false if there is nothing to read."""
         waiting = (self._log.partitions[partition][place:] for partition, place in self._positions.items())
