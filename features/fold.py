@@ -17,6 +17,7 @@ from ingestion.contracts.event import Event, LeadMerged
 Key = TypeVar("Key", int, str)
 
 _ACTIVE = int(Kind.ACTIVE)
+MERGES = "|merges|"  # in the marks of merges, between the account and the raw partition
 
 
 def fold_lead(state: LeadState, event: Event, facts: Facts) -> bool:
@@ -103,7 +104,7 @@ def absorb(survivor: LeadState, absorbed: LeadState) -> bool:
 
 def merge_mark(account: str, merge: LeadMerged) -> str:
     """Under which mark an account remembers the merges it has heard of; the mark's height is `merge.position`."""
-    return f"{account}|merges|{merge.raw.stream}"
+    return f"{account}{MERGES}{merge.raw.stream}"
 
 
 def rename_person(state: AccountState, account: str, merge: LeadMerged) -> bool:

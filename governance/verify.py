@@ -12,8 +12,10 @@ from typing import Any
 import msgspec
 
 from features.definitions import FEATURE_SERVICE, feature_hash, features_at
+from features.fold import MERGES
+from features.state import AccountState, LeadState
 from governance.evidence import LakeView
-from scoring.decision import Decision
+from scoring.decision import Decision, StateRef
 from scoring.evidence import evidence_of
 from scoring.judge import differences, judge
 from scoring.model import Model
@@ -64,6 +66,8 @@ class Verifier:
         yield Check("feature definitions", decision.feature_hash, feature_hash())
         lead = self._lake.lead_state(decision.lead_state)
         account = self._lake.account_state(decision.account_state)
+        yield Check("events of the lead", _marks(decision.lead_state), _marks(lead))
+        yield Check("events of the account", _marks(decision.account_state), _marks(account))
         recomputed = features_at(lead, account, decision.as_of)
         for name in sorted({*decision.features, *recomputed}):
             yield Check(name, _exact(decision.features.get(name)), _exact(recomputed.get(name)))
@@ -84,6 +88,15 @@ class Verifier:
 def verify_all(verifier: Verifier, decisions: Iterable[Decision]) -> Iterator[Verification]:
     """Each decision's verification, in order."""
     return (verifier.verify(decision) for decision in decisions)
+
+
+def _marks(state: StateRef | LeadState | AccountState | None) -> str:
+    """How far each raw partition was applied: a lost event lowers a mark even if no feature moves.
+
+    Marks of merges are left out: a refolded account looks merges up instead of folding them.
+    """
+    marks = {} if state is None else state.marks
+    return repr(sorted((mark, position) for mark, position in marks.items() if MERGES not in mark))
 
 
 def _exact(value: Any) -> str:
