@@ -119,9 +119,21 @@ def postgres_server() -> Iterator[str]:
         options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
         command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         with _server([*as_user, *_dying_with_us(bool(as_user)), *command], port, folder):
+            # Postgres listens before it has started.
+            wait_until(lambda: _lets_in(f"postgresql://leadline@127.0.0.1:{port}/postgres"), "Postgres to start up")
             yield f"postgresql+psycopg://leadline@127.0.0.1:{port}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lets_in(url: str) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @pytest.fixture
