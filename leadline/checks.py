@@ -26,7 +26,8 @@ from leadline.company import Fate, Truth
 from leadline.platform import Platform
 from leadline.questions import newest_leads
 from leadline.seed import Coordinates
-from leadline.truth_check import Fates, People, Place, check_fates, check_people, survivors
+from leadline.truth_check import Fates, People, Place, check_fates, check_people
+from registry.labels import survivors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Checks:
         dropped = _dropped(settings)
         found: dict[Place, Fate] = {_place(event): Fate.GOOD for event in events}
         found |= dict.fromkeys(failures, Fate.QUARANTINED) | dict.fromkeys(dropped, Fate.DUPLICATE)
-        ends = survivors(merges)
+        ends = survivors_of(merges)
         leads = {_place(event): ends.get(event.lead, event.lead) for event in events}
         return cls(
             good=len(events),

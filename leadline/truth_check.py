@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import Any
 
-from ingestion.contracts.event import LeadMerged
 from leadline.company import Fate, Truth
 
 Place = tuple[str, int, int, int]  # topic, partition, offset, element
@@ -56,16 +55,3 @@ def check_people(truth: Truth, coordinates: Sequence[tuple[str, int, int]], lead
     split = sum(comb(len(leads), 2) for leads in leads_of.values())
     joined = sum(comb(len(owners), 2) for owners in owners_of.values())
     return People(truth.expected_entities, len(owners_of), split + joined)
-
-
-def survivors(merges: Iterable[LeadMerged]) -> dict[str, str]:
-    """Every absorbed lead id and where its forwards end."""
-    forward = {merge.absorbed: merge.survivor for merge in merges}
-    ends: dict[str, str] = {}
-    for absorbed in forward:
-        lead, seen = absorbed, set()
-        while lead in forward and lead not in seen:
-            seen.add(lead)
-            lead = forward[lead]
-        ends[absorbed] = lead
-    return ends
