@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,7 +127,8 @@ def _measure(name: str, home: Path, company: Company, messages: Iterable[RawOut]
         events, raw = company.truth.totals["elements"], len(company.messages)
         bootstrap = platform.broker.bootstrap_servers
         passes = [events / _raw_loop_cpu_seconds(bootstrap, raw) for _ in range(RAW_PASSES)]
-        run = _run(platform, raw)
+        with closing(Lags(bootstrap)) as lags:
+            run = _run(platform, lags, raw)
     return Arm(
         name=name,
         raw_messages=raw,
@@ -150,8 +151,7 @@ class _Run:
     load: Load
 
 
-def _run(platform: Platform, raw: int) -> _Run:
-    lags = Lags(platform.broker.bootstrap_servers)
+def _run(platform: Platform, lags: Lags, raw: int) -> _Run:
     platform.start("features", "lake")  # first, so that their start is not in the clock
     _until(platform, lambda: lags.has_members(FEATURES_GROUP) and lags.has_members(LAKE_GROUP))
     platform.start("ingest")

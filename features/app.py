@@ -12,6 +12,7 @@ from features.store import OnlineStore
 from features.worker import FeatureWorker
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, partition_count
+from ingestion.memory import settle_memory
 from ingestion.metrics import serve_metrics
 from ingestion.settings import PlatformSettings
 from ingestion.worker import CrashPoint, never, publish_verdicts
@@ -49,6 +50,7 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
         on_revoked=worker.revoked,
         client_config=settings.membership(FEATURES_GROUP),
     )
+    settle_memory()
     try:
         worker.run(consumer, stop)
     finally:

@@ -19,6 +19,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from ingestion.errors import Fenced
+from ingestion.lake import table_of
 
 LEAD, ACCOUNT, OUTBOX = "lead", "account", "outbox"
 COMPACT_EVERY = 200  # commits
@@ -96,7 +97,7 @@ class HistoryTable:
         try:
             write_deltalake(
                 self._table,
-                _table_of(rows, stamp),
+                table_of([(*row, stamp) for row in rows], SCHEMA),
                 mode="append",
                 commit_properties=CommitProperties(app_transactions=transactions),
             )
@@ -113,13 +114,6 @@ class HistoryTable:
         wanted = (pc.field("partition") == partition) & (pc.field("batch") == stamp)
         rows = self._table.to_pyarrow_dataset().to_table(filter=wanted).drop_columns(["batch"])
         return [HistoryRow(**row) for row in rows.to_pylist()]
-
-
-def _table_of(rows: Sequence[HistoryRow], stamp: int) -> pa.Table:
-    if not rows:
-        return SCHEMA.empty_table()
-    columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), SCHEMA, strict=False)]
-    return pa.Table.from_arrays([*columns, pa.array([stamp] * len(rows), pa.int64())], schema=SCHEMA)
 
 
 def _offsets(partition: int) -> str:

@@ -28,7 +28,7 @@ from ingestion.worker import CrashPoint, never
 
 log = logging.getLogger(__name__)
 
-BATCH_RECORDS = 5_000
+BATCH_RECORDS = 10_000
 POLL_SECONDS = 0.1
 ENTRIES_KEPT = 200_000
 

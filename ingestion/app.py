@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from datetime import UTC, datetime
 
@@ -11,8 +10,10 @@ from ingestion.database import open_database
 from ingestion.gate import BatchGate
 from ingestion.identity import IdentityStore
 from ingestion.kafka import AlignedConsumer, DurableProducer, partition_count
+from ingestion.kafka.record import Partition
 from ingestion.lake import EventsTable
 from ingestion.lake_writer import LakeWriter
+from ingestion.memory import settle_memory
 from ingestion.metrics import IngestionMetrics, serve_metrics
 from ingestion.pipeline import Pipeline
 from ingestion.privacy import Vault
@@ -32,8 +33,16 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
     gate = BatchGate(publish_verdicts(producer), lambda: datetime.now(UTC))
     gate.preload()
     identity = IdentityStore(engine, settings.identity_key_bytes)
+
+    def revoked(_: list[Partition]) -> None:
+        worker.settle()  # so that their next owner need not repeat it
+
     consumer = AlignedConsumer(
-        bootstrap, INGESTION_GROUP, list(RAW_TOPICS), client_config=settings.membership(INGESTION_GROUP)
+        bootstrap,
+        INGESTION_GROUP,
+        list(RAW_TOPICS),
+        on_revoked=revoked,
+        client_config=settings.membership(INGESTION_GROUP),
     )
     worker = IngestionWorker(
         consumer,
@@ -45,7 +54,7 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
         events_partitions=partition_count(bootstrap, EVENTS_TOPIC),
         crash_point=crash_point,
     )
-    _settle_memory()
+    settle_memory()
     try:
         worker.run(stop)
     finally:
@@ -65,16 +74,8 @@ def run_lake(settings: PlatformSettings, stop: threading.Event) -> None:
         on_assigned=writer.assigned,
         client_config=settings.membership(LAKE_GROUP),
     )
+    settle_memory()
     try:
         writer.run(consumer, stop)
     finally:
         consumer.close()
-
-
-def _settle_memory() -> None:
-    """Collect garbage by the batch and not within it: measured, a tenth of an event's time.
-
-    What is loaded by now lives as long as the process; a batch makes some 100,000 objects that all end with it.
-    """
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)

@@ -67,7 +67,7 @@ def look_up(connection: Connection, keys: Collection[str]) -> dict[str, Seen]:
 def remember(connection: Connection, events: Mapping[str, Seen]) -> None:
     """Write newly seen events. One round trip."""
     columns = ("key", "stream", "position", "lead", "account")
-    write_rows(connection, insert(seen), columns, [(key, *row) for key, row in events.items()])
+    write_rows(connection, insert(seen), columns, sorted((key, *row) for key, row in events.items()))
 
 
 def count_dropped(connection: Connection, dropped: Sequence[Duplicate]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +31,7 @@ MAX_CLAIMS = 50
 
 _DAY = 86_400.0
 ROW_COLUMNS = ["type", "time", "lag_seconds", "properties_bytes", "text_chars", "claims"]
+_in_order = itemgetter(*ROW_COLUMNS)
 
 # One declaration, two executions: `RowGate` compiles what quarantines, `BatchGate` runs all of it on a window.
 ROWS = Suite(
@@ -105,7 +107,7 @@ class BatchGate:
         *,
         rows: int = 5_000,
         every: timedelta = timedelta(seconds=30),
-        at_most_every: timedelta = timedelta(seconds=2),
+        at_most_every: timedelta = timedelta(seconds=5),
     ) -> None:
         """A window ends with `rows` events, but not before `at_most_every`; and after `every`, if it holds any.
 
@@ -167,7 +169,7 @@ class BatchGate:
 
         table, columns = self._past.profile(window)
         verdicts = (
-            self._runners[0].run(pd.DataFrame(frame, columns=ROW_COLUMNS), at),
+            self._runners[0].run(pd.DataFrame.from_records(list(map(_in_order, frame)), columns=ROW_COLUMNS), at),
             self._runners[1].run(pd.DataFrame(table), at, {"columns": columns}),
         )
         self._past.remember(window)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
-from ingestion.contracts.event import Event, LeadMerged, RecordKind, decode_event, decode_merge
+from ingestion.contracts.event import Event, LeadMerged, RawPointer, RecordKind, decode_event, decode_merge
 
 SCHEMA = pa.schema(
     [
@@ -65,7 +68,7 @@ class EventsTable:
         version: int | None = self._table.transaction_version(application)
         return version
 
-    def append(self, rows: pa.Table, versions: Mapping[str, int]) -> None:
+    def append(self, rows: Sequence[Row], versions: Mapping[str, int]) -> None:
         """Append `rows` and set the applications' versions, in one commit.
 
         Raises:
@@ -73,7 +76,10 @@ class EventsTable:
         """
         transactions = [Transaction(application, version) for application, version in versions.items()]
         write_deltalake(
-            self._table, rows, mode="append", commit_properties=CommitProperties(app_transactions=transactions)
+            self._table,
+            table_of(rows),
+            mode="append",
+            commit_properties=CommitProperties(app_transactions=transactions),
         )
         self._commits += 1
         if self._commits % COMPACT_EVERY == 0:
@@ -81,50 +87,80 @@ class EventsTable:
                 self._table.optimize.compact()
 
 
-def event_row(event: Event, body: bytes) -> dict[str, object]:
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """The part of an event that has columns of its own; reading it alone takes two thirds of the whole event's time."""
+
+    tenant: str
+    source: str
+    id: str
+    type: str
+    time: datetime
+    receivedtime: datetime
+    lead: str
+    raw: RawPointer
+    account: str | None = None
+    imported: bool = False
+
+
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+Row = tuple[Any, ...]  # in the order of `SCHEMA`
+
+
+def event_row(event: Envelope | Event, body: bytes) -> Row:
     """The table row of a canonical event."""
-    return {
-        "record": RecordKind.EVENT.value,
-        "tenant": event.tenant,
-        "source": event.source,
-        "id": event.id,
-        "type": event.type.value,
-        "time": event.time,
-        "receivedtime": event.receivedtime,
-        "lead": event.lead,
-        "account": event.account,
-        "imported": event.imported,
-        **_raw_columns(event),
-        "body": body.decode(),
-    }
+    raw = event.raw
+    return (
+        RecordKind.EVENT.value,
+        event.tenant,
+        event.source,
+        event.id,
+        str(event.type),
+        event.time,
+        event.receivedtime,
+        event.lead,
+        event.account,
+        event.imported,
+        raw.topic,
+        raw.partition,
+        raw.offset,
+        raw.index,
+        raw.position,
+        raw.sha256,
+        body,
+    )
 
 
-def merge_row(merge: LeadMerged, body: bytes) -> dict[str, object]:
+def merge_row(merge: LeadMerged, body: bytes) -> Row:
     """The table row of a merge."""
-    return {
-        "record": RecordKind.MERGE.value,
-        "id": merge.absorbed,
-        "type": "identity.merge",
-        "time": merge.receivedtime,
-        "receivedtime": merge.receivedtime,
-        "lead": merge.absorbed,
-        "account": merge.survivor_account,
-        "imported": merge.imported,
-        **_raw_columns(merge),
-        "body": body.decode(),
-    }
+    raw = merge.raw
+    return (
+        RecordKind.MERGE.value,
+        None,
+        None,
+        merge.absorbed,
+        "identity.merge",
+        merge.receivedtime,
+        merge.receivedtime,
+        merge.absorbed,
+        merge.survivor_account,
+        merge.imported,
+        raw.topic,
+        raw.partition,
+        raw.offset,
+        raw.index,
+        raw.position,
+        raw.sha256,
+        body,
+    )
 
 
-def _raw_columns(record: Event | LeadMerged) -> dict[str, object]:
-    raw = record.raw
-    return {
-        "raw_topic": raw.topic,
-        "raw_partition": raw.partition,
-        "raw_offset": raw.offset,
-        "raw_index": raw.index,
-        "raw_position": raw.position,
-        "raw_sha256": raw.sha256,
-    }
+def table_of(rows: Sequence[Row], schema: pa.Schema = SCHEMA) -> pa.Table:
+    """Rows as a table, column by column: a third of the time of a dict a row."""
+    if not rows:
+        return schema.empty_table()
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def scan(

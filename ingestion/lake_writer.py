@@ -6,13 +6,13 @@ import logging
 import threading
 from collections.abc import Sequence
 
-import pyarrow as pa
+import pandas  # noqa: F401  # pyarrow loads it with its first array: at the start, not within the first batch
 from deltalake.exceptions import CommitFailedError
 
-from ingestion.contracts.event import RecordKind, decode_event, decode_merge
+from ingestion.contracts.event import RecordKind, decode_merge
 from ingestion.errors import Fenced
 from ingestion.kafka import AlignedConsumer, Record
-from ingestion.lake import SCHEMA, EventsTable, event_row, merge_row
+from ingestion.lake import EventsTable, Row, decode_envelope, event_row, merge_row
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +48,14 @@ class LakeWriter:
 
     def append(self, records: Sequence[Record]) -> int:
         """Append what is new among `records` in one commit; how many rows that were."""
-        rows: list[dict[str, object]] = []
+        rows: list[Row] = []
         raised: dict[str, int] = {}
         for record in records:
             kind = record.headers.get("record")
             if kind is None or kind not in STORED:
                 continue
             if kind == RecordKind.EVENT:
-                event = decode_event(record.value)
+                event = decode_envelope(record.value)
                 row, stream, position = event_row(event, record.value), event.raw.stream, event.raw.position
             else:
                 merge = decode_merge(record.value)
@@ -66,7 +66,7 @@ class LakeWriter:
                 rows.append(row)
         if rows:
             try:
-                self._table.append(pa.Table.from_pylist(rows, schema=SCHEMA), raised)
+                self._table.append(rows, raised)
             except CommitFailedError as error:
                 raise Fenced(
                     f"another lake writer appended for the same partitions: {error}; this one stops"

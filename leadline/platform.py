@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -47,7 +47,7 @@ class Platform:
             self.settings = environment.settings(make_keys=True)
             prepare(self.settings)
             self.stack = self._exits.enter_context(Stack(dict(os.environ), home / "logs"))
-            self._lags = Lags(self.broker.bootstrap_servers)
+            self._lags = self._exits.enter_context(closing(Lags(self.broker.bootstrap_servers)))
         except BaseException:
             self._exits.close()
             raise

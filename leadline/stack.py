@@ -37,12 +37,15 @@ class Service:
         """Start it; returns at once. Its output is appended to its log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         command = dying_with_us([sys.executable, "-m", "leadline", *self._arguments])
+        environment = {**os.environ, **self._environment}
+        # Feast's import sets it in our own environment; a service's metrics would go to files instead of its port.
+        environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self._environment},
+                env=environment,
                 start_new_session=True,  # Ctrl-C reaches the stack, which stops its services in order
             )
 

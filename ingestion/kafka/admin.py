@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import wait
@@ -13,6 +14,8 @@ from ingestion.contracts.raw import IDENTITY_TOPIC
 from ingestion.errors import Retry, SettingsError
 from ingestion.kafka.producer import MAX_MESSAGE_BYTES
 from ingestion.kafka.record import Record, record_of
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 30.0
 
@@ -40,7 +43,7 @@ def create_topics(bootstrap: str, partitions: dict[str, int]) -> None:
 
     Blocks until every one can be written to. Raises `Retry` if the broker does not manage in time.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap}, logger=log)
     cluster = admin.list_topics(timeout=PATIENCE_SECONDS)
     missing = set(partitions) - set(cluster.topics)
     if (cluster.cluster_id or "").startswith(_MOCK):
@@ -69,7 +72,11 @@ def create_topics(bootstrap: str, partitions: dict[str, int]) -> None:
 
 def partition_count(bootstrap: str, topic: str) -> int:
     """How many partitions `topic` has. Raises `SettingsError` if there is no such topic."""
-    found = AdminClient({"bootstrap.servers": bootstrap}).list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
+    found = (
+        AdminClient({"bootstrap.servers": bootstrap}, logger=log)
+        .list_topics(topic, timeout=PATIENCE_SECONDS)
+        .topics[topic]
+    )
     if found.error is not None or not found.partitions:
         raise SettingsError(f"topic {topic} is not on {bootstrap}: run `leadline init`, or create it")
     return len(found.partitions)
@@ -80,7 +87,7 @@ class Lags:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap}, logger=log)
         self._groups: dict[str, Consumer] = {}
 
     def of(self, group: str, topics: Iterable[str]) -> int:
@@ -101,6 +108,11 @@ class Lags:
             return False  # nobody has joined it yet
         return any(member.assignment and member.assignment.topic_partitions for member in described.members)
 
+    def close(self) -> None:
+        """Let go of the broker: a client left open goes on looking for one that has stopped."""
+        while self._groups:
+            self._groups.popitem()[1].close()
+
 
 def group_lag(bootstrap: str, group: str, topics: list[str]) -> int:
     """Records of `topics` that `group` has not committed yet. Asks the broker; does not join the group.
@@ -120,7 +132,7 @@ def _outsider(bootstrap: str, group: str) -> Consumer:
 
     Not the admin client: its requests for offsets crash the process if it is collected while one is unanswered.
     """
-    return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False}, logger=log)
 
 
 def _lag(consumer: Consumer, group: str, topics: Iterable[str]) -> int:
@@ -153,7 +165,7 @@ def _is_ready(admin: AdminClient, topic: str) -> bool:
 
 def read_topic(bootstrap: str, topic: str) -> list[Record]:
     """Everything that lies on `topic` now, partition by partition. For small topics: it is all held in memory."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "leadline-reader", "enable.auto.commit": False})
+    consumer = _outsider(bootstrap, "leadline-reader")
     found: list[Record] = []
     try:
         for number in consumer.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic].partitions:

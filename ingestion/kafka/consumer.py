@@ -25,7 +25,7 @@ from ingestion.kafka.record import Partition, Record, record_of
 log = logging.getLogger(__name__)
 
 QUERY_SECONDS = 20.0
-FETCH_RECORDS = 5_000
+FETCH_RECORDS = 10_000
 _UNKNOWN = -1001  # librdkafka's OFFSET_INVALID: no offset committed, or no watermark known yet
 
 # The group is re-forming: what was not committed stays pending, and what moved away is read again by its new owner.
@@ -76,7 +76,7 @@ class AlignedConsumer:
         group: str,
         topics: list[str],
         *,
-        max_buffered: int = 20_000,
+        max_buffered: int = 40_000,
         patience: timedelta = timedelta(milliseconds=200),
         on_assigned: Watcher | None = None,
         on_revoked: Watcher | None = None,

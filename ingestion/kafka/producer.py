@@ -198,7 +198,10 @@ class DurableProducer:
 
     def _note(self, error: KafkaError | None, message: Any) -> None:
         if error is not None:
-            self._failures.setdefault(message.topic(), error.str())
+            topic = None
+            with suppress(SystemError):  # what the client hands on of a fatal refusal holds no topic
+                topic = message.topic()
+            self._failures.setdefault(topic or "(unknown)", error.str())
 
     def _start_pump(self) -> None:
         """Acknowledgements reach coroutines by a thread of our own: nobody else calls `poll` in an event loop."""
@@ -213,8 +216,12 @@ class DurableProducer:
 
 
 class _Quiet(logging.LoggerAdapter[logging.Logger]):
-    """Without the notice that the gapless guarantee is experimental: it is wanted, see the module's docstring."""
+    """Without two notices that ask nothing of anybody.
+
+    That the gapless guarantee is experimental: it is wanted, see the module's docstring. That a broker which has just
+    started is asked again for a producer id.
+    """
 
     def log(self, level: int, msg: object, *args: Any, **kwargs: Any) -> None:
-        if not any("CONFWARN" in str(arg) for arg in args):
+        if not any("CONFWARN" in str(arg) or "GETPID" in str(arg) for arg in args):
             super().log(level, msg, *args, **kwargs)

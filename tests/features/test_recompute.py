@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 
@@ -17,7 +15,7 @@ from features import recompute
 from features.definitions import FEATURES, Feature
 from features.recompute import Mismatch, batch_recompute, compare
 from ingestion.contracts.event import Event, EventType, LeadMerged, encode_json
-from ingestion.lake import SCHEMA, EventsTable, event_row, merge_row
+from ingestion.lake import EventsTable, Row, event_row, merge_row
 from tests.features.conftest import (
     ACME,
     GLOBEX,
@@ -48,13 +46,13 @@ def lake_of(tmp_path: Path) -> Lake:
         table = EventsTable(lake)
         half = len(history.records) // 2
         for number, part in enumerate((history.records[:half], history.records[half:])):
-            table.append(pa.Table.from_pylist([row_of(each) for each in part], schema=SCHEMA), {"test": number})
+            table.append([row_of(each) for each in part], {"test": number})
         return lake
 
     return write
 
 
-def row_of(content: Event | LeadMerged) -> dict[str, Any]:
+def row_of(content: Event | LeadMerged) -> Row:
     """The lake's row of a record."""
     body = encode_json(content)
     return event_row(content, body) if isinstance(content, Event) else merge_row(content, body)

@@ -105,7 +105,7 @@ def test_ordinary_windows_pass_and_each_gives_two_verdicts() -> None:
 
 def test_window_ends_with_its_rows_but_not_too_often() -> None:
     clock, verdicts = Clock(), list[Verdict]()
-    gate = BatchGate(verdicts.append, clock, rows=100)
+    gate = BatchGate(verdicts.append, clock, rows=100, at_most_every=timedelta(seconds=2))
     for number in range(200):
         admit(page(number), read(page(number), TENANT), RowGate(), gate)
     assert verdicts == []

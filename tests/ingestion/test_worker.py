@@ -92,14 +92,16 @@ class Stage:
         )
         try:
             while True:
-                records = consumer.poll(at_once, 0.3)
-                if records:
-                    worker.handle(records)
-                elif consumer.assignment and not group_lag(self.bootstrap, INGESTION_GROUP, list(RAW_TOPICS)):
+                done = worker.step(consumer.poll(at_once, 0.3))
+                if done is None and consumer.assignment and not self.lag():
                     return
         finally:
             consumer.close()
             producer.close()
+
+    def lag(self) -> int:
+        """Raw messages whose consequences are not known to be durable."""
+        return group_lag(self.bootstrap, INGESTION_GROUP, list(RAW_TOPICS))
 
     def read(self, topic: str, group: str = "reader") -> list[Record]:
         """Everything on a topic."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from features.history import HistoryTable
@@ -23,7 +22,7 @@ from ingestion.contracts.event import (
     encode_json,
 )
 from ingestion.kafka import Record
-from ingestion.lake import SCHEMA, EventsTable, event_row, merge_row
+from ingestion.lake import EventsTable, event_row, merge_row
 from ingestion.settings import PlatformSettings
 from registry.app import run_training
 from registry.errors import TrainingStopped
@@ -88,7 +87,7 @@ class Story:
             rows.append(event_row(content, body) if isinstance(content, Event) else merge_row(content, body))
             milliseconds = int(content.receivedtime.timestamp() * 1000)
             records.append(Record("events", 0, offset, b"", body, {"record": kind.value}, milliseconds))
-        EventsTable(settings.lake).append(pa.Table.from_pylist(rows, schema=SCHEMA), {"test": 1})
+        EventsTable(settings.lake).append(rows, {"test": 1})
         entries = Entries(lambda keys: [None] * len(keys), lambda keys: [None] * len(keys))
         history = HistoryTable(settings.lake)
         history.take_over(0)
