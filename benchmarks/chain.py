@@ -23,7 +23,7 @@ import orjson
 
 from benchmarks.http import HOST, Connection, answers
 from benchmarks.machine import descendants
-from features.definitions import FEATURE_NAMES, FEATURE_SERVICE
+from features.definitions import LEAD_SCORING
 from features.parity import NO_ACCOUNT
 from features.settings import feast_config
 from ingestion.settings import PlatformSettings
@@ -52,10 +52,12 @@ class ChainClient:
     def require_same(self, decision: Decision, tolerance: float) -> None:
         """Raises `StackError` unless the chain finds the decision's features and probability, as of its moment."""
         found = self._features(decision.lead, decision.account, int(decision.as_of.timestamp()))
-        expected = [decision.features[name] for name in FEATURE_NAMES]
+        expected = [decision.features[name] for name in LEAD_SCORING.names]
         if found != expected:
             different = {
-                name: pair for name, *pair in zip(FEATURE_NAMES, expected, found, strict=True) if pair[0] != pair[1]
+                name: pair
+                for name, *pair in zip(LEAD_SCORING.names, expected, found, strict=True)
+                if pair[0] != pair[1]
             }
             raise StackError(f"features of {decision.lead} differ (Leadline's, Feast's): {different}")
         probability = self._predicted(found)
@@ -66,13 +68,13 @@ class ChainClient:
 
     def _features(self, lead: str, account: str | None, as_of: int) -> list[float | None]:
         asked = {
-            "feature_service": FEATURE_SERVICE,
+            "feature_service": LEAD_SCORING.service,
             "entities": {"lead": [lead], "account": [account or NO_ACCOUNT], "as_of": [as_of]},
         }
         answer = orjson.loads(self._feast.post("/get-online-features", orjson.dumps(asked)))
         names = answer["metadata"]["feature_names"]
         values = {name: result["values"][0] for name, result in zip(names, answer["results"], strict=True)}
-        return [values[name] for name in FEATURE_NAMES]
+        return [values[name] for name in LEAD_SCORING.names]
 
     def _predicted(self, features: list[float | None]) -> float:
         row = [math.nan if value is None else value for value in features]

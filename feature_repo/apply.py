@@ -9,7 +9,7 @@ from feature_repo.entities import account, lead
 from feature_repo.services import scoring_service
 from feature_repo.views import feature_view, state_views
 from features.history import ensure_offline
-from features.settings import FeaturePaths, open_feast
+from features.settings import FeaturePaths, feature_set, open_feast
 from ingestion.settings import PlatformSettings
 
 
@@ -21,8 +21,8 @@ def apply(settings: PlatformSettings) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # "experimental": the on-demand view is tested by us
         states = state_views(paths)
-        view = feature_view(states)
-        open_feast(settings).apply([lead, account, *states, view, scoring_service(view)])
+        view = feature_view(states, settings.feature_set)
+        open_feast(settings).apply([lead, account, *states, view, scoring_service(view, feature_set(settings))])
     if paths.online is not None:
         connection = sqlite3.connect(paths.online)
         connection.execute("PRAGMA journal_mode=WAL")  # stays with the file: readers never wait for the writer

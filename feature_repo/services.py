@@ -2,9 +2,9 @@
 
 from feast import FeatureService, OnDemandFeatureView
 
-from features.definitions import FEATURE_SERVICE, feature_hash
+from features.feature_set import FeatureSet
 
 
-def scoring_service(view: OnDemandFeatureView) -> FeatureService:
-    """All features of lead scoring; the definitions' hash travels as a tag."""
-    return FeatureService(name=FEATURE_SERVICE, features=[view], tags={"feature_hash": feature_hash()})
+def scoring_service(view: OnDemandFeatureView, features: FeatureSet) -> FeatureService:
+    """All features of the set; the definitions' hash travels as a tag."""
+    return FeatureService(name=features.service, features=[view], tags={"feature_hash": features.hash})

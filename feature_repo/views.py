@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any
 
 from feast import FeatureView, Field, FileSource, OnDemandFeatureView, RequestSource
-from feast.on_demand_feature_view import on_demand_feature_view
+from feast.transformation.python_transformation import PythonTransformation
 from feast.types import Bytes, Float64, String, UnixTimestamp
 
 from feature_repo.entities import account, lead
-from features.definitions import FEATURES
+from features.feature_set import named
 from features.history import offline_path
+from features.on_demand import features_of
 from features.settings import FeaturePaths
 
 FOREVER = timedelta(0)  # a state never expires: its windows are computed when it is read
@@ -42,19 +43,27 @@ def state_views(paths: FeaturePaths) -> list[FeatureView]:
     ]
 
 
-def feature_view(states: list[FeatureView]) -> OnDemandFeatureView:
-    """Every feature, computed as of a moment."""
+# Feast stores this text and runs it on its own, so it must import what it calls.
+_COMPUTED = """\
+def lead_features(inputs):
+    from features.on_demand import features_of
+
+    return features_of(inputs, {feature_set!r})
+"""
+
+
+def feature_view(states: list[FeatureView], feature_set: str) -> OnDemandFeatureView:
+    """Every feature of the set at `module:name`, computed as of a moment."""
 
     def lead_features(inputs: dict[str, Any]) -> dict[str, Any]:
-        # Feast stores this function's source and runs it on its own: it must import what it calls.
-        from features.on_demand import features_of
-
-        return features_of(inputs)
+        return features_of(inputs, feature_set)
 
     as_of = RequestSource(name="as_of", schema=[Field(name="as_of", dtype=UnixTimestamp)])
-    # No descriptions: Feast compares these fields with the ones it infers, which have none.
-    schema = [Field(name=each.name, dtype=Float64) for each in FEATURES]
-    sources = [view for view in states if view.name in ("lead_state", "account_state")]
-    decorate = on_demand_feature_view(sources=[*sources, as_of], schema=schema, mode="python")
-    view: OnDemandFeatureView = decorate(lead_features)
-    return view
+    return OnDemandFeatureView(
+        name=lead_features.__name__,
+        # No descriptions: Feast compares these fields with the ones it infers, which have none.
+        schema=[Field(name=each.name, dtype=Float64) for each in named(feature_set).features],
+        sources=[*(view for view in states if view.name in ("lead_state", "account_state")), as_of],
+        feature_transformation=PythonTransformation(lead_features, _COMPUTED.format(feature_set=feature_set)),
+        mode="python",
+    )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from features.gate import FeatureGate
 from features.history import HistoryTable
 from features.metrics import FeatureMetrics
+from features.settings import feature_set
 from features.store import OnlineStore
 from features.worker import FeatureWorker
 from ingestion.contracts.raw import EVENTS_TOPIC
@@ -31,6 +32,7 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
         producer,
         OnlineStore.open(settings),
         HistoryTable(settings.lake.absolute()),
+        feature_set(settings),
         gate,
         FeatureMetrics(),
         partitions=partition_count(bootstrap, EVENTS_TOPIC),

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from features.activity import Facts, Kind
 from features.clock import DAY, HOUR, micros
-from features.definitions import DAY_KINDS, EVER_KINDS, HOUR_KINDS
+from features.feature_set import Kept
 from features.state import DAYS_KEPT, HOURS_KEPT, ITEM_DAYS, AccountState, LeadState, Stamped, Tiles
 from ingestion.contracts.event import Event, LeadMerged
 
@@ -20,7 +20,7 @@ _ACTIVE = int(Kind.ACTIVE)
 MERGES = "|merges|"  # in the marks of merges, between the account and the raw partition
 
 
-def fold_lead(state: LeadState, event: Event, facts: Facts) -> bool:
+def fold_lead(state: LeadState, event: Event, facts: Facts, kept: Kept) -> bool:
     """Apply `event` to its lead's state, in place. False if it had been applied before."""
     if not _raise_mark(state.marks, f"{event.lead}|{event.raw.stream}", event.raw.position):
         return False
@@ -29,11 +29,11 @@ def fold_lead(state: LeadState, event: Event, facts: Facts) -> bool:
     moment = micros(event.time)
     state.newest = max(state.newest, moment)
     for kind in facts.kinds:
-        if kind in HOUR_KINDS:
+        if kind in kept.hours:
             _count(state.hours, kind, moment // HOUR, 1)
-        if kind in DAY_KINDS:
+        if kind in kept.days:
             _count(state.days, kind, moment // DAY, 1)
-        if kind in EVER_KINDS:
+        if kind in kept.ever:
             state.ever[kind] = state.ever.get(kind, 0) + 1
         if moment > state.last.get(kind, 0):
             state.last[kind] = moment
@@ -48,7 +48,7 @@ def fold_lead(state: LeadState, event: Event, facts: Facts) -> bool:
     return True
 
 
-def fold_account(state: AccountState, event: Event, facts: Facts, person: str) -> bool:
+def fold_account(state: AccountState, event: Event, facts: Facts, person: str, kept: Kept) -> bool:
     """Apply `event` to its account's state, in place; `person` is the lead it is about now.
 
     False if it had been applied before.
@@ -60,7 +60,7 @@ def fold_account(state: AccountState, event: Event, facts: Facts, person: str) -
     moment = micros(event.time)
     state.newest = max(state.newest, moment)
     for kind in facts.kinds:
-        if kind in HOUR_KINDS:
+        if kind in kept.hours:
             _count(state.hours, kind, moment // HOUR, 1)
         if moment > state.last.get(kind, 0):
             state.last[kind] = moment

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from features.activity import Facts, facts_of
+from features.activity import Facts
+from features.feature_set import FeatureSet
 from features.fold import absorb, fold_account, fold_lead, rename_person, trim_account, trim_lead
 from features.history import ACCOUNT, LEAD, OUTBOX, HistoryRow
 from features.records import Forwarded, Handover, Outgoing, decode_forwarded, decode_handover, encode
@@ -111,8 +112,11 @@ class Entries:
 class MicroBatch:
     """Folds records; `rows`, `outgoing` and the newest rows by key are what the worker commits."""
 
-    def __init__(self, entries: Entries, owned: frozenset[int], partitions: int, now: datetime) -> None:
+    def __init__(
+        self, entries: Entries, features: FeatureSet, owned: frozenset[int], partitions: int, now: datetime
+    ) -> None:
         self._entries = entries
+        self._features = features
         self._owned = owned
         self._partitions = partitions
         self._now = now  # no row is known before an event in it was received, whoever's clock runs ahead
@@ -155,13 +159,16 @@ class MicroBatch:
                 self._handover(content, partition, timestamp_ms)
             case Forwarded():
                 event = decode_event(content.event)
-                self._fold_lead(content.survivor, event, facts_of(event), partition, timestamp_ms, content.event)
+                self._fold_lead(
+                    content.survivor, event, self._features.facts_of(event), partition, timestamp_ms, content.event
+                )
 
     def _event(self, event: Event, partition: int, timestamp_ms: int, value: bytes) -> None:
-        facts = facts_of(event)
+        facts = self._features.facts_of(event)
         if event.account is not None:
             entry = self._entries.account(event.account)
-            if fold_account(entry.state, event, facts, self._person(event.lead, event.partitionkey)):
+            person = self._person(event.lead, event.partitionkey)
+            if fold_account(entry.state, event, facts, person, self._features.kept):
                 self._account_changed(event.account, event.imported, event.receivedtime)
         self._fold_lead(event.lead, event, facts, partition, timestamp_ms, value)
 
@@ -178,7 +185,7 @@ class MicroBatch:
                 partition,
                 timestamp_ms,
             )
-        elif fold_lead(entry.state, event, facts):
+        elif fold_lead(entry.state, event, facts, self._features.kept):
             if lead == event.lead:
                 entry.account = event.account
             self._lead_changed(lead, partition, event.imported, event.receivedtime)

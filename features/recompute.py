@@ -1,7 +1,7 @@
 """Every feature of every lead, computed by SQL over the lake's events: the second opinion on the stream's states.
 
 Invariant: nothing here folds. It shares with the stream what an event says (`features.activity`) and which features are
-declared (`features.definitions`); windows, newest values and accounts are SQL. Equal results are therefore evidence.
+declared (`features.feature_set`); windows, newest values and accounts are SQL. Equal results are therefore evidence.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from features.activity import Facts, Item, Kind, Slot, facts_of
+from features.activity import Facts, Item, Kind, Slot
 from features.clock import DAY, HOUR, SECOND, micros
-from features.definitions import (
-    FEATURE_NAMES,
-    FEATURES,
+from features.declarations import (
     Company,
     Days,
     DaysSince,
@@ -30,9 +28,11 @@ from features.definitions import (
     Newest,
     OfAccount,
     OpenTickets,
+    Property,
     Trial,
     WorstPriority,
 )
+from features.feature_set import FeatureSet
 from features.state import ITEM_DAYS
 from ingestion.contracts.event import Event, LeadMerged
 from ingestion.lake import read_merges, scan_events
@@ -91,23 +91,23 @@ class Mismatch(NamedTuple):
     recomputed: float | None
 
 
-def batch_recompute(lake: Path, as_of: datetime) -> dict[str, dict[str, float | None]]:
+def batch_recompute(lake: Path, as_of: datetime, features: FeatureSet) -> dict[str, dict[str, float | None]]:
     """Every lead's features as of an aware moment that is not before the newest event, by the id it has now."""
     events, merges = list(scan_events(lake)), read_merges(lake)
     forwards = {merge.absorbed: merge.survivor for merge in merges}
     accounts = _accounts(events, merges)
     leads = [(lead, accounts.get(lead)) for lead in {_followed(forwards, event.lead) for event in events}]
     with duckdb.connect(":memory:", config={"threads": 2}) as database:
-        database.register("facts", _facts(events, forwards, accounts))
+        database.register("facts", _facts(events, forwards, accounts, features))
         database.register("leads", _table(LEADS, leads))
-        values = _values(database, micros(as_of) // SECOND * SECOND)
+        values = _values(database, features, micros(as_of) // SECOND * SECOND)
     heard_of = {event.account for event in events} - {None}
     return {
         lead: {
             feature.name: _number(feature, values[feature.name].get(account if feature.of_account else lead))
             if account in heard_of or not feature.of_account
             else None
-            for feature in FEATURES
+            for feature in features.features
         }
         for lead, account in leads
     }
@@ -122,15 +122,15 @@ def compare(
         Mismatch(lead, name, ours.get(name), theirs.get(name))
         for lead in sorted({*served, *recomputed})
         for ours, theirs in [(served.get(lead, nothing), recomputed.get(lead, nothing))]
-        for name in FEATURE_NAMES
+        for name in sorted({*ours, *theirs})
         if ours.get(name) != theirs.get(name)
     ]
 
 
-def _values(database: Any, at: int) -> dict[str, dict[str | None, Any]]:
+def _values(database: Any, features: FeatureSet, at: int) -> dict[str, dict[str | None, Any]]:
     """What SQL finds for each feature, by lead or account; `at` in µs."""
     expressions: dict[str, dict[str, str]] = {}
-    for feature in FEATURES:
+    for feature in features.features:
         source, expression = _expression(feature, at)
         expressions.setdefault(source, {})[feature.name] = expression
     values: dict[str, dict[str | None, Any]] = {}
@@ -163,6 +163,8 @@ def _expression(feature: Feature, at: int) -> tuple[str, str]:
             return "acts", f"CASE WHEN {tried} THEN 2 WHEN {known} THEN 1 ELSE 0 END"
         case Newest(slot=slot):
             return "values", f"max(number) FILTER (code = {slot:d})"
+        case Property(slot=slot, words=words):
+            return "values", f"max({'word' if words else 'number'}) FILTER (code = {slot:d})"
         case Company(slot=slot):
             column = "number" if slot is Slot.COMPANY_SIZE else "word"
             return "company", f"max({column}) FILTER (code = {slot:d})"
@@ -190,17 +192,24 @@ def _within(tile: int, days: int, at: int) -> str:
 
 
 def _number(feature: Feature, value: Any) -> float | None:
+    if isinstance(feature, Property):
+        return feature.otherwise if value is None else feature.number(value)
     if value is None:
         return None if feature.nullable and not feature.of_account else 0.0
     return feature.number(str(value)) if isinstance(feature, Company) else float(value)
 
 
-def _facts(events: Iterable[Event], forwards: Mapping[str, str], accounts: Mapping[str, str | None]) -> pa.Table:
+def _facts(
+    events: Iterable[Event],
+    forwards: Mapping[str, str],
+    accounts: Mapping[str, str | None],
+    features: FeatureSet,
+) -> pa.Table:
     rows: list[tuple[object, ...]] = []
     for event in events:
         who = _followed(forwards, event.lead), event.account, _person(event, forwards, accounts)
         when = micros(event.time), event.id
-        rows += [(*who, *said, *when) for said in _said(facts_of(event))]
+        rows += [(*who, *said, *when) for said in _said(features.facts_of(event))]
     return _table(FACTS, rows)
 
 

@@ -1,6 +1,8 @@
-"""Control records between feature workers, on `events`."""
+"""What feature workers say: control records to one another on `events`, notices to everybody on `features.changed`."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import msgspec
 
@@ -38,6 +40,15 @@ class Outgoing(msgspec.Struct, frozen=True):
     timestamp_ms: int
 
 
+class Change(msgspec.Struct, frozen=True):
+    """The lead's new row is readable."""
+
+    lead: str
+    known_at: datetime
+    imported: bool = False
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode_handover = msgspec.msgpack.Decoder(Handover).decode
 decode_forwarded = msgspec.msgpack.Decoder(Forwarded).decode
+decode_change = msgspec.json.Decoder(Change).decode

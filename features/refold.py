@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from features.activity import facts_of
+from features.feature_set import FeatureSet
 from features.fold import fold_account, fold_lead, merge_mark, trim_account, trim_lead
 from features.state import AccountState, LeadState
 from ingestion.contracts.event import Event, LeadMerged
@@ -20,11 +20,12 @@ def origins(marks: Mapping[str, int]) -> list[str]:
     return sorted({mark.partition("|")[0] for mark in marks})
 
 
-def refold_lead(events: Iterable[Event], marks: Mapping[str, int]) -> LeadState:
+def refold_lead(events: Iterable[Event], marks: Mapping[str, int], features: FeatureSet) -> LeadState:
     """The lead's state of which these are the marks, trimmed.
 
     Args:
         events: at least every event of the marks' origins (see `origins`); others are left out.
+        features: the declarations that the state is kept for.
 
     Returns:
         The state. Its own marks differ from `marks` exactly if the newest event of a mark is not among `events`.
@@ -32,18 +33,19 @@ def refold_lead(events: Iterable[Event], marks: Mapping[str, int]) -> LeadState:
     state = LeadState()
     for event in _in_raw_order(events):
         if _applied(marks, event.lead, event):
-            fold_lead(state, event, facts_of(event))
+            fold_lead(state, event, features.facts_of(event), features.kept)
     return trim_lead(state)
 
 
 def refold_account(
-    events: Iterable[Event], marks: Mapping[str, int], survivor_of: Callable[[str], str]
+    events: Iterable[Event], marks: Mapping[str, int], survivor_of: Callable[[str], str], features: FeatureSet
 ) -> AccountState:
     """The account's state of which these are the marks, trimmed.
 
     Args:
         events: at least every event that was sent for the account; others are left out.
         survivor_of: who an event's lead had become when the row was served; see `survivors`.
+        features: the declarations that the state is kept for.
 
     Returns:
         The state, without the marks of merges: these are not folded but looked up.
@@ -51,7 +53,7 @@ def refold_account(
     state = AccountState()
     for event in _in_raw_order(events):
         if event.account is not None and _applied(marks, event.account, event):
-            fold_account(state, event, facts_of(event), survivor_of(event.lead))
+            fold_account(state, event, features.facts_of(event), survivor_of(event.lead), features.kept)
     return trim_account(state)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from feast import FeatureStore
 from feast.repo_config import RepoConfig
 
+from features.feature_set import FeatureSet, named
 from ingestion.settings import PlatformSettings
 
 PROJECT = "leadline"
@@ -46,6 +47,11 @@ def feast_config(settings: PlatformSettings) -> RepoConfig:
         offline_store={"type": "dask"},
         entity_key_serialization_version=3,
     )
+
+
+def feature_set(settings: PlatformSettings) -> FeatureSet:
+    """The features that this platform folds and serves."""
+    return named(settings.feature_set)
 
 
 def open_feast(settings: PlatformSettings) -> FeatureStore:

@@ -6,9 +6,8 @@ import warnings
 
 import pandas as pd
 
-from features.definitions import FEATURE_NAMES, FEATURE_SERVICE
 from features.history import export_offline
-from features.settings import open_feast
+from features.settings import feature_set, open_feast
 from ingestion.settings import PlatformSettings
 
 NOBODY = ""  # a key that no lead and no account has
@@ -56,9 +55,9 @@ def _apart(asked: pd.DataFrame) -> pd.DataFrame:
 
 
 def _joined(settings: PlatformSettings, asked: pd.DataFrame) -> pd.DataFrame:
-    feast = open_feast(settings)
+    feast, features = open_feast(settings), feature_set(settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Feast's own, about pandas and its on-demand views
-        joined: pd.DataFrame = feast.get_historical_features(asked, feast.get_feature_service(FEATURE_SERVICE)).to_df()
+        joined: pd.DataFrame = feast.get_historical_features(asked, feast.get_feature_service(features.service)).to_df()
     # Feast gives a column without values another type, with which pandas would not concatenate.
-    return joined[["example", *FEATURE_NAMES]].astype(dict.fromkeys(FEATURE_NAMES, "float64"))
+    return joined[["example", *features.names]].astype(dict.fromkeys(features.names, "float64"))

@@ -12,16 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-import msgspec
-
+from features.feature_set import FeatureSet
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, OUTBOX, HistoryRow, HistoryTable
 from features.metrics import FeatureMetrics
 from features.micro_batch import Entries, MicroBatch
-from features.records import Outgoing
+from features.records import Change, Outgoing
 from features.rows import EncodedRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
-from ingestion.contracts.event import RecordKind
+from ingestion.contracts.event import RecordKind, encode_json
 from ingestion.contracts.raw import CHANGES_TOPIC, EVENTS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
 from ingestion.worker import CrashPoint, never
@@ -32,16 +31,6 @@ BATCH_RECORDS = 10_000
 POLL_SECONDS = 0.1
 ENTRIES_KEPT = 200_000
 
-encode_json = msgspec.json.Encoder().encode
-
-
-class Change(msgspec.Struct, frozen=True):
-    """A notice on `features.changed`: the lead's new row is readable."""
-
-    lead: str
-    known_at: datetime
-    imported: bool = False
-
 
 class FeatureWorker:
     """One member of the group over `events`; the only writer of its partitions' leads and accounts."""
@@ -51,6 +40,7 @@ class FeatureWorker:
         producer: DurableProducer,
         online: OnlineStore,
         history: HistoryTable,
+        features: FeatureSet,
         gate: FeatureGate,
         metrics: FeatureMetrics,
         *,
@@ -61,6 +51,7 @@ class FeatureWorker:
         self._producer = producer
         self._online = online
         self._history = history
+        self._features = features
         self._gate = gate
         self._metrics = metrics
         self._partitions = partitions
@@ -114,7 +105,7 @@ class FeatureWorker:
         now = self._clock()
         if len(self._entries) > ENTRIES_KEPT:
             self._entries.clear()
-        batch = MicroBatch(self._entries, frozenset(self._owned), self._partitions, now)
+        batch = MicroBatch(self._entries, self._features, frozenset(self._owned), self._partitions, now)
         batch.fold(records)
         self._crash_point("folded")
         self._gate.observe(batch, now)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from features.activity import facts_of
 from features.clock import micros
-from features.definitions import FEATURES, Feature, Reading, reading_at
+from features.declarations import Feature, Reading, reading_at
+from features.feature_set import FeatureSet
 from governance.errors import Untraceable
 from governance.evidence import LakeView
 from ingestion.contracts.event import Event, RawPointer
@@ -64,18 +64,20 @@ def trace(decision: Decision, lake: LakeView) -> Receipt:
             decision.features.get(feature.name),
             decision.ages.get(feature.name),
             contributions.get(feature.name),
-            _events(feature, account_events if feature.of_account else lead_events, at)
-            or _events(feature, account_events, at),  # what a company is may have been said by a colleague's event
+            _events(lake.features, feature, account_events if feature.of_account else lead_events, at)
+            or _events(
+                lake.features, feature, account_events, at
+            ),  # what a company is may have been said by a colleague's event
         )
-        for feature in FEATURES
+        for feature in lake.features.features
     ]
     traced.sort(key=lambda each: (-abs(each.contribution or 0.0), not each.events))
     return Receipt(decision, tuple(traced))
 
 
-def _events(feature: Feature, events: list[Event], at: Reading) -> tuple[EventTrace, ...]:
+def _events(features: FeatureSet, feature: Feature, events: list[Event], at: Reading) -> tuple[EventTrace, ...]:
     return tuple(
         EventTrace(event.id, event.type.value, event.source, event.time, event.raw)
         for event in reversed(events)
-        if feature.rests_on(facts_of(event), micros(event.time), at)
+        if feature.rests_on(features.facts_of(event), micros(event.time), at)
     )

@@ -5,13 +5,12 @@ Invariant: a verification reads nothing that the scorer wrote except the decisio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from features.definitions import FEATURE_SERVICE, feature_hash, features_at
 from features.fold import MERGES
 from features.state import AccountState, LeadState
 from governance.evidence import LakeView
@@ -62,13 +61,14 @@ class Verifier:
         return Verification(decision.id, tuple(self._checks(decision)))
 
     def _checks(self, decision: Decision) -> Iterator[Check]:
-        yield Check("feature service", decision.feature_service, FEATURE_SERVICE)
-        yield Check("feature definitions", decision.feature_hash, feature_hash())
+        features = self._lake.features
+        yield Check("feature service", decision.feature_service, features.service)
+        yield Check("feature definitions", decision.feature_hash, features.hash)
         lead = self._lake.lead_state(decision.lead_state)
         account = self._lake.account_state(decision.account_state)
         yield Check("events of the lead", _marks(decision.lead_state), _marks(lead))
         yield Check("events of the account", _marks(decision.account_state), _marks(account))
-        recomputed = features_at(lead, account, decision.as_of)
+        recomputed = features.features_at(lead, account, decision.as_of)
         for name in sorted({*decision.features, *recomputed}):
             yield Check(name, _exact(decision.features.get(name)), _exact(recomputed.get(name)))
         model = self._models.get(decision.model.digest)
@@ -83,11 +83,6 @@ class Verifier:
         for name in judgement.__struct_fields__:
             recorded, again = differing.get(name, (getattr(judgement, name),) * 2)
             yield Check(name, _exact(recorded), _exact(again))
-
-
-def verify_all(verifier: Verifier, decisions: Iterable[Decision]) -> Iterator[Verification]:
-    """Each decision's verification, in order."""
-    return (verifier.verify(decision) for decision in decisions)
 
 
 def _marks(state: StateRef | LeadState | AccountState | None) -> str:

@@ -41,6 +41,12 @@ class PlatformSettings(BaseSettings):
     online_store: str = Field(
         "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."
     )
+    feature_set: str = Field(
+        "features.definitions:LEAD_SCORING",
+        alias="LEADLINE_FEATURE_SET",
+        pattern=r"^[A-Za-z_][\w.]*:\w+$",
+        description="The declared features to fold and serve, `module:name`.",
+    )
     mlflow_tracking_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow; else SQLite.")
     identity_key: SecretStr = Field(alias="LEADLINE_IDENTITY_KEY", description="Keys the hashes, 64 hex digits.")
     master_key: SecretStr = Field(alias="LEADLINE_MASTER_KEY", description="Wraps data keys, 64 hex digits.")

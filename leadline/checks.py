@@ -10,9 +10,9 @@ from typing import Self
 
 import pandas as pd
 
-from features.definitions import FEATURE_NAMES
 from features.parity import online_features
 from features.recompute import batch_recompute, compare
+from features.settings import feature_set
 from features.training import point_in_time
 from ingestion import duplicates
 from ingestion.contracts.event import MAX_PARTS, Actor, Event
@@ -102,7 +102,7 @@ def compare_online_offline(settings: PlatformSettings) -> tuple[int, int]:
         }
     )
     online = online_features(settings, [(lead, account) for lead, account, _ in leads], as_of)
-    offline = _by_lead(point_in_time(settings, asked))
+    offline = _by_lead(point_in_time(settings, asked), feature_set(settings).names)
     return len(leads), len({mismatch.lead for mismatch in compare(online, offline)})
 
 
@@ -111,10 +111,10 @@ def compare_recompute(settings: PlatformSettings) -> tuple[int, int]:
     leads = newest_leads(settings)
     as_of = datetime.now(UTC).replace(microsecond=0)
     online = online_features(settings, [(lead, account) for lead, account, _ in leads], as_of)
-    recomputed = batch_recompute(settings.lake, as_of)
+    recomputed = batch_recompute(settings.lake, as_of, feature_set(settings))
     return len(recomputed), len({mismatch.lead for mismatch in compare(online, recomputed)})
 
 
-def _by_lead(frame: pd.DataFrame) -> Mapping[str, Mapping[str, float | None]]:
+def _by_lead(frame: pd.DataFrame, names: Sequence[str]) -> Mapping[str, Mapping[str, float | None]]:
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return {row["lead"]: {name: row[name] for name in FEATURE_NAMES} for row in rows}
+    return {row["lead"]: {name: row[name] for name in names} for row in rows}

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from features.settings import feature_set
 from governance.evidence import LakeView
 from governance.trace import trace
 from ingestion.database import open_database
@@ -45,7 +46,8 @@ def run_demo(home: Path, *, leads: int, seed: int, console: Console) -> int:
     best = sorted(decisions, key=lambda decision: (-decision.score, decision.lead))[:BEST]
     console.print()
     console.print(show.decisions_table(best, f"The {len(best)} best leads"))
-    console.print(show.receipt_tree(trace(best[0], LakeView.of(run.platform.settings.lake, best[:1]))))
+    settings = run.platform.settings
+    console.print(show.receipt_tree(trace(best[0], LakeView.of(settings.lake, best[:1], feature_set(settings)))))
     console.print(show.totals(report))
     console.print(f"report: {home / 'demo' / 'report.json'}   ask further: leadline trace {best[0].id}")
     if broken := report.broken_invariants():

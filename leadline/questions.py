@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from features.history import LEAD, read_history
+from features.settings import feature_set
 from governance.evidence import LakeView
 from governance.trace import trace
 from governance.verify import Verifier
@@ -85,7 +86,7 @@ def score_lead(lead: str, url: str, home: Path, console: Console) -> None:
 def show_trace(settings: PlatformSettings, decision_id: str, console: Console) -> None:
     """The receipt as a tree."""
     decision = _ledger(settings).get(decision_id)
-    console.print(show.receipt_tree(trace(decision, LakeView.of(settings.lake, [decision]))))
+    console.print(show.receipt_tree(trace(decision, LakeView.of(settings.lake, [decision], feature_set(settings)))))
 
 
 def show_verification(settings: PlatformSettings, decision_id: str, console: Console) -> int:
@@ -121,9 +122,10 @@ def verifier_for(settings: PlatformSettings, decisions: list[Decision]) -> Verif
     from registry.champion import registered
 
     models: dict[str, Model] = {}
+    features = feature_set(settings)
     for digest, ref in {decision.model.digest: decision.model for decision in decisions}.items():
         if ref.kind == "rules":
-            rules = RulesModel()
+            rules = RulesModel(features.names)
             models[rules.ref.digest] = rules
             continue
         try:
@@ -133,7 +135,7 @@ def verifier_for(settings: PlatformSettings, decisions: list[Decision]) -> Verif
         models[digest] = BundleModel(bundle)
     versions = {decision.policy.version for decision in decisions}
     policies = {loaded.digest: loaded for loaded in map(policy.load, versions)}
-    return Verifier(LakeView.of(settings.lake, decisions), models, policies)
+    return Verifier(LakeView.of(settings.lake, decisions, features), models, policies)
 
 
 def _ledger(settings: PlatformSettings) -> Ledger:

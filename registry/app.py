@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from features.definitions import FEATURE_SERVICE, feature_hash
+from features.settings import feature_set
 from ingestion.settings import PlatformSettings
 from registry.labels import HORIZON
 from registry.pipeline import Plan, Progress, TrainingReport, train_and_register
@@ -27,7 +27,8 @@ def run_training(settings: PlatformSettings, progress: Progress) -> TrainingRepo
         RegistryUnavailable: MLflow does not answer.
     """
     frame = build_training_set(settings, progress=progress)
-    plan = Plan(feature_service=FEATURE_SERVICE, feature_hash=feature_hash(), embargo=HORIZON)
+    features = feature_set(settings)
+    plan = Plan(feature_service=features.service, feature_hash=features.hash, embargo=HORIZON)
     return train_and_register(
         frame,
         plan,

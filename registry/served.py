@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.definitions import FEATURE_NAMES
 from features.history import read_history
 from features.on_demand import features_of
 from registry.errors import TrainingStopped
@@ -43,7 +42,11 @@ def served(keys: Sequence[str | None], moments: Sequence[datetime], lake: Path, 
 
 
 def require_exact(
-    values: NDArray[np.float64], leads: Sequence[Served], accounts: Sequence[Served], moments: Sequence[datetime]
+    values: NDArray[np.float64],
+    leads: Sequence[Served],
+    accounts: Sequence[Served],
+    moments: Sequence[datetime],
+    feature_set: str,
 ) -> None:
     """Hold a sample of Feast's join to the rows that were served.
 
@@ -57,9 +60,10 @@ def require_exact(
             "lead_row": [leads[row].row for row in sample],
             "account_row": [accounts[row].row for row in sample],
             "as_of": [moments[row] for row in sample],
-        }
+        },
+        feature_set,
     )
-    expected = np.array([columns[name] for name in FEATURE_NAMES], dtype=np.float64).T
+    expected = np.array(list(columns.values()), dtype=np.float64).T
     wrong = ~((values[sample] == expected) | (np.isnan(values[sample]) & np.isnan(expected))).all(axis=1)
     if wrong.any():
         raise TrainingStopped(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.definitions import FEATURE_NAMES
 from features.history import ACCOUNT, LEAD, read_history
+from features.settings import feature_set
 from features.training import point_in_time
 from ingestion.contracts.event import EventType, decode_event
 from ingestion.lake import read_merges, scan
@@ -42,22 +42,33 @@ def build_training_set(
     progress("reading outcomes and the feature history")
     labelled = _labelled(settings.lake, every)
     progress(f"joining features as they were known at {len(labelled):,} snapshots")
-    values = point_in_time(settings, _entities(labelled))[list(FEATURE_NAMES)].to_numpy(dtype=np.float64)
+    return frame_of(settings, labelled)
+
+
+def frame_of(settings: PlatformSettings, labelled: Labelled) -> TrainingFrame:
+    """The platform's features as they were known at snapshots, oldest first, each with whether it was won.
+
+    Raises:
+        TrainingStopped: Feast's join differs from what was served.
+    """
+    features = feature_set(settings)
+    values = point_in_time(settings, _entities(labelled))[list(features.names)].to_numpy(dtype=np.float64)
     taken, moments = [snapshot for snapshot, _ in labelled], [snapshot.at for snapshot, _ in labelled]
     leads = served([snapshot.lead for snapshot in taken], moments, settings.lake, LEAD)
     accounts = served([snapshot.account for snapshot in taken], moments, settings.lake, ACCOUNT)
-    require_exact(values, leads, accounts, moments)
+    require_exact(values, leads, accounts, moments, settings.feature_set)
     # A feature may read both states, so it is as young as the younger one.
     known = np.fmax(_stamps([row.known_at for row in leads]), _stamps([row.known_at for row in accounts]))
     missing = np.isnan(values)
     return TrainingFrame(
-        feature_names=FEATURE_NAMES,
+        feature_names=features.names,
         values=values,
         labels=np.array([won for _, won in labelled], dtype=np.bool_),
         leads=np.array([snapshot.lead for snapshot in taken], dtype=np.str_),
         snapshot_at=_stamps(moments),
         known_at={
-            name: np.where(missing[:, column], np.datetime64("NaT"), known) for column, name in enumerate(FEATURE_NAMES)
+            name: np.where(missing[:, column], np.datetime64("NaT"), known)
+            for column, name in enumerate(features.names)
         },
     )
 

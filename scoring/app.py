@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
+from features.settings import feature_set
 from features.store import OnlineStore
 from ingestion.contracts.raw import CHANGES_TOPIC, DECISIONS_TOPIC, EVENTS_TOPIC
 from ingestion.database import open_database, reading
@@ -210,6 +211,7 @@ def build_scorer(bundle: Bundle | None, settings: PlatformSettings, scoring: Sco
     """The scorer of a bundle (None: the open rules) under the configured policy."""
     return Scorer(
         bundle,
+        feature_set(settings),
         policy.load(scoring.policy_version),
         settings.tenant,
         timedelta(days=scoring.reading_max_age_days),

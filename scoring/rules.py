@@ -6,11 +6,10 @@ is `rules`, `degraded` holds `no_model`, and the confidence is lowered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from features.definitions import FEATURE_NAMES
 from scoring.decision import ModelRef
 from scoring.gate import Gate
 from scoring.model import Scored
@@ -61,15 +60,15 @@ class RulesModel:
 
     trust = 0.7
 
-    def __init__(self, rules: tuple[Rule, ...] = RULES) -> None:
+    def __init__(self, feature_names: Iterable[str], rules: tuple[Rule, ...] = RULES) -> None:
         digest = sha256(repr((BASE, rules)).encode()).hexdigest()
         self.ref = ModelRef(name="open_rules", version=f"rules-{digest[:8]}", digest=digest, kind="rules")
-        self.weight: Mapping[str, float] = dict.fromkeys(FEATURE_NAMES, 1.0)
+        self.weight: Mapping[str, float] = dict.fromkeys(feature_names, 1.0)
         self.gate = Gate.of_reference({})
         self._rules = rules
 
     def score(self, features: Mapping[str, float | None]) -> Scored:
         """The sum of the points; a feature's contribution is its points."""
-        points = {rule.feature: rule.score(features[rule.feature]) for rule in self._rules}
+        points = {rule.feature: rule.score(features.get(rule.feature)) for rule in self._rules}
         total = min(max(BASE + sum(points.values()), 0.0), 100.0)
         return Scored(None, None, round(total, 2), points)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from features.definitions import FEATURE_SERVICE, ages_at, feature_hash, features_at
+from features.feature_set import FeatureSet
 from registry.bundle import Bundle
 from scoring.decision import Decision, EnrichmentRef, EnrichmentStatus, StateRef, Trigger
 from scoring.evidence import ACCOUNT_MISSING, NO_ACCOUNT, Evidence
@@ -20,27 +20,29 @@ ENRICHMENT = "enrichment"
 class Scorer:
     """One model and one policy. Immutable: a new champion is a new scorer."""
 
-    def __init__(self, bundle: Bundle | None, policy: Policy, tenant: str, reading_max_age: timedelta) -> None:
+    def __init__(
+        self, bundle: Bundle | None, features: FeatureSet, policy: Policy, tenant: str, reading_max_age: timedelta
+    ) -> None:
         """Without a bundle the open rules score.
 
         Raises:
             FeatureMismatch: the bundle was trained on other features than this code computes.
         """
         if bundle is not None:
-            bundle.require_features(FEATURE_SERVICE, feature_hash())
-        self.model: Model = RulesModel() if bundle is None else BundleModel(bundle)
+            bundle.require_features(features.service, features.hash)
+        self.model: Model = RulesModel(features.names) if bundle is None else BundleModel(bundle)
         self.policy = policy
         self._tenant = tenant
         self._reading_max_age = reading_max_age
-        self._feature_hash = feature_hash()
+        self._features = features
 
     def evidence(self, served: Served, as_of: datetime) -> Evidence:
         """What a score as of that moment is made from."""
         row, account = served.row, served.account
         status, reading = self._reading(served, as_of)
         return Evidence(
-            features=features_at(row.state, None if account is None else account.state, as_of),
-            ages=ages_at(row.state, None if account is None else account.state, as_of),
+            features=self._features.features_at(row.state, None if account is None else account.state, as_of),
+            ages=self._features.ages_at(row.state, None if account is None else account.state, as_of),
             stale=(ENRICHMENT,) if status is EnrichmentStatus.STALE else (),
             absent=(NO_ACCOUNT,) if row.account is None else (ACCOUNT_MISSING,) if account is None else (),
             enrichment_status=status,
@@ -64,8 +66,8 @@ class Scorer:
             account=row.account,
             trigger=trigger,
             as_of=as_of,
-            feature_service=FEATURE_SERVICE,
-            feature_hash=self._feature_hash,
+            feature_service=self._features.service,
+            feature_hash=self._features.hash,
             features=evidence.features,
             ages=evidence.ages,
             missing=judged.missing,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from features.records import decode_change
 from ingestion.contracts.raw import DECISIONS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record
 from scoring.decision import Decision, Route, Tier, Trigger, encode_decision
@@ -31,22 +32,12 @@ _REMEMBERED = 50_000  # leads' last decisions kept in memory, about 10 MB
 log = logging.getLogger(__name__)
 
 
-class Change(msgspec.Struct, frozen=True):
-    """A message of the topic `features.changed`, as far as it is used here."""
-
-    lead: str
-    imported: bool = False
-
-
 class Last(NamedTuple):
     """What was said about a lead last."""
 
     tier: Tier
     route: Route
     score: float
-
-
-decode_change = msgspec.json.Decoder(Change).decode
 
 
 class StreamScorer:

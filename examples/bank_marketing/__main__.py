@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.bank_marketing.contacts import read_calls
-from examples.bank_marketing.definitions import DURATION, FEATURES, SERVICE, feature_hash
+from examples.bank_marketing.definitions import BANK
 from examples.bank_marketing.direct import direct_auroc
 from examples.bank_marketing.events import messages
-from examples.bank_marketing.frame import training_frame
+from examples.bank_marketing.frame import training_frame, with_duration
 from examples.bank_marketing.replay import platform, replay
 from ingestion.settings import PlatformSettings
 from leadline.errors import LeadlineError
@@ -35,7 +35,7 @@ def main(
     data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="bank-full.csv; see this folder's README.")],
     rows: Annotated[int | None, typer.Option(min=2000, help="Only the first so many calls.")] = None,
 ) -> None:
-    """Replay the calls through Kafka, ingestion, identity and the lake; train; compare with scikit-learn alone."""
+    """Replay the calls through Kafka, ingestion, features and Feast; train; compare with scikit-learn alone."""
     console, began = Console(), time.monotonic()
 
     def say(message: str) -> None:
@@ -48,13 +48,15 @@ def main(
         with tempfile.TemporaryDirectory() as folder, platform(Path(folder), say) as (settings, stack):
             events = replay(settings, stack, sent)
             say(f"{len(events):,} events are in the lake, {len({event.lead for event in events}):,} leads")
-            stopped = _stopped(training_frame(events, calls, (*FEATURES, DURATION), as_of_today=True))
+            frame = training_frame(settings, events, calls)
+            say(f"Feast joined {frame.rows:,} snapshots of {len(frame.feature_names)} features")
+            stopped = _stopped(with_duration(frame, events))
             say(f"with duration: {stopped}")
-            report = _train(settings, training_frame(events, calls, FEATURES), say)
+            report = _train(settings, frame, say)
     except LeadlineError as error:
         console.print(f"[red]{error}[/]")
         raise typer.Exit(1) from error
-    direct = direct_auroc(data, Plan(SERVICE, feature_hash()).parameters, rows)
+    direct = direct_auroc(data, Plan(BANK.service, BANK.hash).parameters, rows)
     difference = abs(report.auroc_holdout - direct)
     console.print(_table(report, direct, stopped is not None))
     if difference > TOLERANCE or stopped is None:
@@ -73,7 +75,7 @@ def _stopped(frame: TrainingFrame) -> str | None:
 def _train(settings: PlatformSettings, frame: TrainingFrame, say: Callable[[str], None]) -> TrainingReport:
     return train_and_register(
         frame,
-        Plan(SERVICE, feature_hash(), model_name=MODEL_NAME),
+        Plan(BANK.service, BANK.hash, model_name=MODEL_NAME),
         tracking_uri=settings.mlflow_tracking_uri,
         cache_dir=model_cache(settings),
         now=datetime.now(UTC),

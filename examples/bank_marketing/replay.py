@@ -1,4 +1,4 @@
-"""Send the calls through a platform of their own: Kafka, ingestion, identity, lake."""
+"""Send the calls through a platform of their own: Kafka, ingestion, identity, the feature worker, Feast, the lake."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from examples.bank_marketing.definitions import FEATURE_SET
+from features.app import FEATURES_GROUP
 from ingestion.app import INGESTION_GROUP, LAKE_GROUP
 from ingestion.contracts.event import Event
 from ingestion.contracts.raw import EVENTS_TOPIC, QUARANTINE_TOPIC, RAW_TOPICS
-from ingestion.database import open_database
-from ingestion.kafka import create_topics, group_lag
+from ingestion.kafka import group_lag
 from ingestion.lake import read_events
 from ingestion.settings import PlatformSettings
 from leadline import environment
 from leadline.broker import open_broker
 from leadline.company import RawOut
-from leadline.migrations import upgrade
 from leadline.seed import Publisher, publish_all
-from leadline.setup import PARTITIONS
+from leadline.setup import prepare
 from leadline.stack import Stack
 
 PATIENCE_SECONDS = 150.0
@@ -27,23 +27,21 @@ PATIENCE_SECONDS = 150.0
 
 @contextmanager
 def platform(home: Path, say: Callable[[str], None]) -> Iterator[tuple[PlatformSettings, Stack]]:
-    """A broker, empty stores under `home`, an ingestion worker and a lake writer; all end with the block."""
+    """A broker, empty stores under `home` and the workers that fold the bank's features; all end with the block."""
     os.environ["LEADLINE_HOME"] = str(home)
+    os.environ["LEADLINE_FEATURE_SET"] = FEATURE_SET
     with open_broker(home / "kafka", say=say) as broker:
         os.environ["KAFKA_BOOTSTRAP_SERVERS"] = broker.bootstrap_servers
         settings = environment.settings(make_keys=True)
-        create_topics(broker.bootstrap_servers, PARTITIONS)
-        engine = open_database(settings.database_url)
-        upgrade(engine)
-        engine.dispose()
-        with Stack({"LEADLINE_HOME": str(home)}, home / "logs") as stack:
-            stack.start("ingest")
-            stack.start("lake")
+        prepare(settings)
+        with Stack(dict(os.environ), home / "logs") as stack:
+            for service in ("ingest", "features", "lake"):
+                stack.start(service)
             yield settings, stack
 
 
 def replay(settings: PlatformSettings, stack: Stack, messages: Sequence[RawOut]) -> list[Event]:
-    """Publish the messages and wait until the lake holds them; gives the lake's canonical events.
+    """Publish the messages and wait until features are served and the lake is written; gives its canonical events.
 
     Raises:
         StackError: a service died or took too long.
@@ -57,6 +55,7 @@ def replay(settings: PlatformSettings, stack: Stack, messages: Sequence[RawOut])
     def drained() -> bool:
         return (
             group_lag(bootstrap, INGESTION_GROUP, list(RAW_TOPICS)) == 0
+            and group_lag(bootstrap, FEATURES_GROUP, [EVENTS_TOPIC]) == 0
             and group_lag(bootstrap, LAKE_GROUP, [EVENTS_TOPIC]) == 0
         )
 

@@ -14,8 +14,9 @@ from typing import Protocol
 
 import msgspec
 
+from features.records import Change
 from features.rows import EnrichmentRow
-from ingestion.contracts.event import Event, LeadMerged, RecordKind, decode_event, decode_merge
+from ingestion.contracts.event import Event, LeadMerged, RecordKind, decode_event, decode_merge, encode_json
 from ingestion.contracts.raw import CHANGES_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record
 from ingestion.pipeline import TEXT
@@ -114,7 +115,7 @@ class EnrichmentWorker:
         self._store.write_enrichment({event.lead: row for event, row in zip(wanted, rows, strict=True) if row})
         for event, row in zip(wanted, rows, strict=True):
             if row and not event.imported:
-                self._producer.send(CHANGES_TOPIC, key=event.lead, value=self._change(event.lead, event.account))
+                self._producer.send(CHANGES_TOPIC, key=event.lead, value=self._change(event.lead))
 
     async def _row(self, event: Event, known: EnrichmentRow | None, gate: asyncio.Semaphore) -> EnrichmentRow | None:
         """The reading as a row; None if the text is gone."""
@@ -164,11 +165,7 @@ class EnrichmentWorker:
             return
         self._store.write_enrichment({merge.survivor: absorbed})
         if not merge.imported:
-            self._producer.send(
-                CHANGES_TOPIC, key=merge.survivor, value=self._change(merge.survivor, merge.survivor_account)
-            )
+            self._producer.send(CHANGES_TOPIC, key=merge.survivor, value=self._change(merge.survivor))
 
-    def _change(self, lead: str, account: str | None) -> bytes:
-        return msgspec.json.encode(
-            {"lead": lead, "account": account, "sequence": 0, "known_at": self._clock(), "imported": False}
-        )
+    def _change(self, lead: str) -> bytes:
+        return encode_json(Change(lead, self._clock()))

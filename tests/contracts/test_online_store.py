@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from features.activity import facts_of
-from features.definitions import FEATURE_NAMES, features_at
+from features.definitions import LEAD_SCORING
 from features.fold import fold_account, fold_lead, trim_account, trim_lead
 from features.parity import online_features
 from features.rows import AccountRow, EncodedRow, EnrichmentRow, LeadRow, encode_row
@@ -58,9 +58,11 @@ class Population:
                     stream=rng.choice(STREAMS),
                     offset=number * 100 + offset,
                 )
-                fold_lead(state, event, facts_of(event))
+                fold_lead(state, event, facts_of(event), LEAD_SCORING.kept)
                 if account is not None:
-                    fold_account(states.setdefault(account, AccountState()), event, facts_of(event), lead)
+                    fold_account(
+                        states.setdefault(account, AccountState()), event, facts_of(event), lead, LEAD_SCORING.kept
+                    )
             self.leads[lead] = LeadRow(trim_lead(state), NOW + number * TICK, number + 1, account)
         for number, (account, of_account) in enumerate(states.items()):
             if number % 4:  # the others are not stored
@@ -111,7 +113,7 @@ def _features(
     rows = store.read([lead for lead, _ in asked])
     accounts = store.read_accounts([account or "" for _, account in asked])
     return {
-        lead: features_at(row.state if row else None, account.state if account else None, NOW + later)
+        lead: LEAD_SCORING.features_at(row.state if row else None, account.state if account else None, NOW + later)
         for (lead, _), row, account in zip(asked, rows, accounts, strict=True)
     }
 
@@ -173,7 +175,7 @@ def test_a_lead_with_a_reading_and_no_row_is_still_unknown(platform: PlatformSet
     assert store.read(["ld_1", "ld_2"]) == [None, lead_row(1)]
     assert store.read_enrichment(["ld_1", "ld_2"]) == [reading_of(), None]
     nothing = online_features(platform, [("ld_1", None)], NOW)["ld_1"]
-    assert nothing == features_at(None, None, NOW)
+    assert nothing == LEAD_SCORING.features_at(None, None, NOW)
 
 
 def test_nothing_asked_is_nothing_answered_and_nothing_written_is_no_error(store: OnlineStore) -> None:
@@ -186,4 +188,4 @@ def test_nothing_asked_is_nothing_answered_and_nothing_written_is_no_error(store
 def test_feast_knows_every_declared_feature_by_name(platform: PlatformSettings) -> None:
     service = open_feast(platform).get_feature_service("lead_scoring_v1")
     (projection,) = service.feature_view_projections
-    assert tuple(feature.name for feature in projection.features) == FEATURE_NAMES
+    assert tuple(feature.name for feature in projection.features) == LEAD_SCORING.names

@@ -11,23 +11,27 @@ import numpy as np
 import pytest
 
 from examples.bank_marketing.contacts import COLUMNS, MONTHS, Call, read_calls
-from examples.bank_marketing.definitions import DURATION, FEATURES
+from examples.bank_marketing.definitions import FEATURE_SET
 from examples.bank_marketing.direct import direct_auroc
 from examples.bank_marketing.events import messages, person_id
-from examples.bank_marketing.frame import training_frame
+from examples.bank_marketing.frame import training_frame, with_duration
 from ingestion.contracts.event import Channel, Event, EventData, RawPointer
 from ingestion.contracts.raw import RawMessage
 from ingestion.decode import read
 from ingestion.errors import Quarantine
+from ingestion.settings import PlatformSettings
 from ingestion.sources.adapter import Tenant
 from quality.verdict import Action
 from registry.evaluate import auroc
+from registry.frame import TrainingFrame
 from registry.gate import examine
 from registry.leakage import leaks
 from registry.split import split_by_time
 from registry.train import Parameters, predict, train
+from tests.features.told import tell
 
 ROWS = 3000
+_POUTCOMES = {"failure": 0, "other": 1, "success": 2, "unknown": 3}
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -106,6 +110,20 @@ def events(calls: Sequence[Call]) -> list[Event]:
     return found
 
 
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> PlatformSettings:
+    keys = {"LEADLINE_IDENTITY_KEY": "11" * 32, "LEADLINE_MASTER_KEY": "22" * 32}
+    home = tmp_path_factory.mktemp("home")
+    return PlatformSettings.model_validate({"LEADLINE_HOME": home, "LEADLINE_FEATURE_SET": FEATURE_SET, **keys})
+
+
+@pytest.fixture(scope="module")
+def frame(settings: PlatformSettings, events: Sequence[Event], calls: Sequence[Call]) -> TrainingFrame:
+    """The features that the platform served at the moments of dialling."""
+    tell(settings, events)
+    return training_frame(settings, events, calls)
+
+
 def test_the_years_turn_where_the_months_fall_back(calls: Sequence[Call]) -> None:
     moments = [call.dialled_at for call in calls]
     assert moments == sorted(moments)
@@ -120,50 +138,46 @@ def test_every_call_is_an_outcome_a_profile_and_what_was_before(calls: Sequence[
     assert [message.received for message in sent] == sorted(message.received for message in sent)
 
 
-def test_nothing_is_known_of_a_call_before_it_is_over(calls: Sequence[Call], events: Sequence[Event]) -> None:
-    frame = training_frame(events, calls, (*FEATURES, DURATION))
-    assert np.isnan(frame.values[:, -1]).all()
+def test_features_are_the_files_columns(calls: Sequence[Call], frame: TrainingFrame) -> None:
+    columns = dict(zip(frame.feature_names, frame.values.T, strict=True))
+    assert columns["age"].tolist() == [call.profile["age"] for call in calls]
+    assert columns["poutcome"].tolist() == [
+        3 if call.earlier is None else _POUTCOMES[call.earlier.outcome] for call in calls
+    ]
+    days = [np.nan if call.earlier is None else (call.dialled_at - call.earlier.at).days for call in calls]
+    np.testing.assert_array_equal(columns["pdays"], days)
+    assert np.isnan(columns["job"]).tolist() == [call.profile["job"] == "`" for call in calls]
+    assert frame.labels.tolist() == [call.won for call in calls]
     assert leaks(frame) == ()
 
 
-def test_features_are_the_files_columns(calls: Sequence[Call], events: Sequence[Event]) -> None:
-    frame = training_frame(events, calls, FEATURES)
-    columns = dict(zip(frame.feature_names, frame.values.T, strict=True))
-    assert columns["age"].tolist() == [call.profile["age"] for call in calls]
-    assert columns["pdays"].tolist() == [
-        -1 if call.earlier is None else (call.dialled_at - call.earlier.at).days for call in calls
-    ]
-    assert np.isnan(columns["job"]).tolist() == [call.profile["job"] == "`" for call in calls]
-    assert frame.labels.tolist() == [call.won for call in calls]
-
-
 def test_the_duration_of_the_call_is_stopped_by_its_time_though_it_is_not_suspiciously_good(
-    calls: Sequence[Call], events: Sequence[Event]
+    frame: TrainingFrame, events: Sequence[Event]
 ) -> None:
-    frame = training_frame(events, calls, (*FEATURES, DURATION), as_of_today=True)
-    assert auroc(frame.labels, frame.values[:, -1]) < 0.95
-    verdict = examine(frame, NOW)
+    leaking = with_duration(frame, events)
+    assert auroc(leaking.labels, leaking.values[:, -1]) < 0.95
+    verdict = examine(leaking, NOW)
     assert verdict.action is Action.STOP
     (finding,) = [finding for finding in verdict.findings if finding.action is Action.STOP]
     assert finding.column == "duration"
     assert f"in {ROWS:,} of {ROWS:,} rows it was known only after the snapshot" in finding.observed
 
 
-def test_the_whole_way_ranks_as_scikit_learn_on_the_file_does(
-    data: Path, calls: Sequence[Call], events: Sequence[Event]
-) -> None:
+def test_the_whole_way_ranks_as_scikit_learn_on_the_file_does(data: Path, frame: TrainingFrame) -> None:
     parameters = Parameters(max_iter=60)
-    split = split_by_time(training_frame(events, calls, FEATURES))
+    split = split_by_time(frame)
     ours = auroc(split.holdout.labels, predict(train(split, parameters).model, split.holdout))
     assert ours > 0.6
     assert abs(ours - direct_auroc(data, parameters)) < 0.005
 
 
-def test_a_call_whose_events_are_not_in_the_lake_is_named(calls: Sequence[Call], events: Sequence[Event]) -> None:
+def test_a_call_whose_events_are_not_in_the_lake_is_named(
+    settings: PlatformSettings, calls: Sequence[Call], events: Sequence[Event]
+) -> None:
     lost = person_id(calls[7])
     kept = [event for event in events if event.data.object is None or event.data.object.id != lost]
     with pytest.raises(ValueError, match=f"{lost} has 0 events"):
-        training_frame(kept, calls, FEATURES)
+        training_frame(settings, kept, calls)
 
 
 def test_another_file_is_refused_by_its_columns(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from features.definitions import features_at
+from features.definitions import LEAD_SCORING
 from features.store import OnlineStore
 from ingestion import duplicates
 from ingestion.contracts.raw import EVENTS_TOPIC, QUARANTINE_TOPIC, RAW_TOPICS
@@ -145,7 +145,7 @@ def _totals(settings: PlatformSettings) -> Totals:
         ),
         duplicates=dropped,
         features={
-            lead: features_at(row.state, account.state if account else None, as_of)
+            lead: LEAD_SCORING.features_at(row.state, account.state if account else None, as_of)
             for (lead, *_), row, account in zip(leads, rows, accounts, strict=True)
             if row is not None
         },

@@ -14,12 +14,13 @@ from typing import cast
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from features.definitions import features_at
+from features.definitions import LEAD_SCORING
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, HistoryTable, read_history
 from features.metrics import FeatureMetrics
+from features.records import Change
 from features.store import OnlineStore
-from features.worker import Change, FeatureWorker
+from features.worker import FeatureWorker
 from ingestion.contracts.event import Event, LeadMerged, RecordKind, encode_json
 from ingestion.contracts.raw import CHANGES_TOPIC, EVENTS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
@@ -111,6 +112,7 @@ class Member:
             cast(DurableProducer, _Sender(log)),
             OnlineStore.open(settings),
             HistoryTable(settings.lake.absolute()),
+            LEAD_SCORING,
             FeatureGate(lambda _: None, clock),
             FeatureMetrics(CollectorRegistry()),
             partitions=len(log.partitions),
@@ -164,7 +166,7 @@ def served(settings: PlatformSettings, as_of: datetime = NOW) -> dict[str, Featu
     online, leads = OnlineStore.open(settings), list(ACCOUNTS)
     accounts = online.read_accounts([account or "" for account in ACCOUNTS.values()])
     return {
-        lead: features_at(row.state, account.state if account else None, as_of)
+        lead: LEAD_SCORING.features_at(row.state, account.state if account else None, as_of)
         for lead, row, account in zip(leads, online.read(leads), accounts, strict=True)
         if row is not None and row.forward is None
     }

@@ -12,7 +12,7 @@ import msgspec
 
 from features import ideal_customer
 from features.activity import Best, Facts, Item, Kind, Slot, facts_of
-from features.definitions import features_at
+from features.definitions import LEAD_SCORING
 from features.fold import absorb, fold_account, fold_lead, rename_person, trim_account, trim_lead
 from features.state import AccountState, LeadState, decode_lead_state, encode_state
 from ingestion.contracts.event import Event, LeadMerged
@@ -151,7 +151,7 @@ class Worker:
     def served(self, as_of: datetime) -> dict[str, Features]:
         """The features of every lead that has not been absorbed."""
         return {
-            lead: features_at(state, self.accounts.get(ACCOUNTS[lead] or ""), as_of)
+            lead: LEAD_SCORING.features_at(state, self.accounts.get(ACCOUNTS[lead] or ""), as_of)
             for lead, state in self.leads.items()
             if lead not in self.forwards
         }
@@ -160,9 +160,11 @@ class Worker:
         facts = facts_of(event)
         if event.account is not None:
             person = followed(self.forwards, event.lead, within=event.account)
-            fold_account(self.accounts.setdefault(event.account, AccountState()), event, facts, person)
+            fold_account(
+                self.accounts.setdefault(event.account, AccountState()), event, facts, person, LEAD_SCORING.kept
+            )
         holder = followed(self.forwards, event.lead)
-        fold_lead(self.leads.setdefault(holder, LeadState()), event, facts)
+        fold_lead(self.leads.setdefault(holder, LeadState()), event, facts, LEAD_SCORING.kept)
 
     def _merge(self, merge: LeadMerged) -> None:
         if merge.absorbed in self.forwards:

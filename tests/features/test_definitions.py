@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 from hypothesis import given
 
-from features import definitions, vocabulary
+from features import vocabulary
 from features.activity import Kind, facts_of
-from features.definitions import FEATURE_NAMES, FEATURES, Days, DistinctDays, Hours, feature_hash, features_at
+from features.declarations import Days, DistinctDays, Hours
+from features.definitions import LEAD_SCORING
 from features.fold import fold_account, fold_lead
 from features.state import DAYS_KEPT, HOURS_KEPT, AccountState, LeadState
 from ingestion.contracts.event import Event, EventType
@@ -49,18 +51,18 @@ ACTS: dict[Kind, Said] = {
     Kind.MEETING: said(EventType.MEETING_BOOKED),
     Kind.CALL: said(EventType.CALL_LOGGED),
 }
-HOURLY = [feature for feature in FEATURES if isinstance(feature, Hours)]
-DAILY = [feature for feature in FEATURES if isinstance(feature, Days)]
+HOURLY = [feature for feature in LEAD_SCORING.features if isinstance(feature, Hours)]
+DAILY = [feature for feature in LEAD_SCORING.features if isinstance(feature, Days)]
 
 
 def read(name: str, *events: Event, as_of: datetime = NOW) -> float | None:
     """A feature of one lead, and of its account where the events have one."""
     lead, account = LeadState(), AccountState()
     for event in events:
-        fold_lead(lead, event, facts_of(event))
+        fold_lead(lead, event, facts_of(event), LEAD_SCORING.kept)
         if event.account is not None:
-            fold_account(account, event, facts_of(event), event.lead)
-    return features_at(lead, account if account.marks else None, as_of)[name]
+            fold_account(account, event, facts_of(event), event.lead, LEAD_SCORING.kept)
+    return LEAD_SCORING.features_at(lead, account if account.marks else None, as_of)[name]
 
 
 @pytest.mark.parametrize("feature", HOURLY, ids=lambda feature: feature.name)
@@ -139,7 +141,7 @@ def test_days_since_the_last_activity_count_in_whole_seconds() -> None:
 
 def test_a_moment_counts_in_whole_seconds_everywhere() -> None:
     events = [event_of(page(), at=NOW, account=ACME)]
-    for name in FEATURE_NAMES:
+    for name in LEAD_SCORING.names:
         assert read(name, *events) == read(name, *events, as_of=NOW + timedelta(microseconds=999_999))
 
 
@@ -152,15 +154,15 @@ def test_a_company_is_what_was_said_last_of_it_or_of_the_lead_before_it_had_one(
 
 
 def test_without_events_counts_are_zero_and_everything_else_is_missing() -> None:
-    features = features_at(None, None, NOW)
-    assert tuple(features) == FEATURE_NAMES
-    assert features == {feature.name: None if feature.nullable else 0.0 for feature in FEATURES}
+    features = LEAD_SCORING.features_at(None, None, NOW)
+    assert tuple(features) == LEAD_SCORING.names
+    assert features == {feature.name: None if feature.nullable else 0.0 for feature in LEAD_SCORING.features}
 
 
 def test_an_account_without_activity_counts_zero_and_no_account_is_missing() -> None:
-    names = [feature.name for feature in FEATURES if feature.of_account]
-    assert [features_at(None, AccountState(), NOW)[name] for name in names] == [0.0, 0.0, 0.0]
-    assert [features_at(None, None, NOW)[name] for name in names] == [None, None, None]
+    names = [feature.name for feature in LEAD_SCORING.features if feature.of_account]
+    assert [LEAD_SCORING.features_at(None, AccountState(), NOW)[name] for name in names] == [0.0, 0.0, 0.0]
+    assert [LEAD_SCORING.features_at(None, None, NOW)[name] for name in names] == [None, None, None]
 
 
 @given(histories(), later_moments())
@@ -168,7 +170,7 @@ def test_every_value_is_a_finite_number_in_its_declared_range(history: History, 
     worker = Worker()
     worker.handle(history.records)
     for features in worker.served(as_of).values():
-        for feature in FEATURES:
+        for feature in LEAD_SCORING.features:
             value = features[feature.name]
             if value is None:
                 assert feature.nullable, feature.name
@@ -179,26 +181,24 @@ def test_every_value_is_a_finite_number_in_its_declared_range(history: History, 
 
 
 def test_names_are_unique_and_every_feature_is_described() -> None:
-    assert len(set(FEATURE_NAMES)) == len(FEATURES)
-    assert all(feature.description and feature.unit for feature in FEATURES)
+    assert len(set(LEAD_SCORING.names)) == len(LEAD_SCORING.features)
+    assert all(feature.description and feature.unit for feature in LEAD_SCORING.features)
 
 
 def test_windows_fit_into_what_states_keep() -> None:
     assert all(24 * feature.days < HOURS_KEPT for feature in HOURLY)
-    windows = [feature.days for feature in FEATURES if isinstance(feature, Days | DistinctDays)]
+    windows = [feature.days for feature in LEAD_SCORING.features if isinstance(feature, Days | DistinctDays)]
     assert max(windows) < DAYS_KEPT
 
 
 def test_the_hash_changes_with_a_declaration_a_word_and_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = {feature_hash()}
-    with monkeypatch.context() as patched:
-        patched.setattr(definitions, "FEATURES", FEATURES[1:])
-        seen.add(feature_hash())
+    seen = {
+        LEAD_SCORING.hash,
+        replace(LEAD_SCORING, features=LEAD_SCORING.features[1:]).hash,
+        replace(LEAD_SCORING, revision=2).hash,
+    }
     with monkeypatch.context() as patched:
         patched.setitem(vocabulary.STAGES, "fan", 8.0)
-        seen.add(feature_hash())
-    with monkeypatch.context() as patched:
-        patched.setattr(definitions, "REVISION", 2)
-        seen.add(feature_hash())
+        seen.add(replace(LEAD_SCORING).hash)
     assert len(seen) == 4
-    assert feature_hash() in seen
+    assert replace(LEAD_SCORING).hash == LEAD_SCORING.hash

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.activity import NOTHING, Kind, facts_of
 from features.clock import micros
-from features.definitions import features_at
+from features.definitions import LEAD_SCORING
 from features.fold import absorb, fold_account, fold_lead, merge_mark, rename_person, trim_account, trim_lead
 from features.refold import origins, refold_account, refold_lead, survivors
 from features.state import (
@@ -46,7 +46,7 @@ def folded(*events: Event) -> LeadState:
     """One lead's state after these events."""
     state = LeadState()
     for event in events:
-        fold_lead(state, event, facts_of(event))
+        fold_lead(state, event, facts_of(event), LEAD_SCORING.kept)
     return state
 
 
@@ -101,10 +101,10 @@ def test_a_served_state_can_be_folded_again_from_its_marks(history: History, dat
     worker.handle(history.records[: data.draw(st.integers(1, len(history.records)))])
     for lead, state in worker.leads.items():
         if lead not in worker.forwards:
-            assert refold_lead(history.events, state.marks) == state
+            assert refold_lead(history.events, state.marks, LEAD_SCORING) == state
     for account, served in worker.accounts.items():
         survivor_of = survivors(account, history.events, history.merges, served.marks)
-        again = refold_account(history.events, served.marks, survivor_of)
+        again = refold_account(history.events, served.marks, survivor_of, LEAD_SCORING)
         again.marks |= {mark: position for mark, position in served.marks.items() if "|merges|" in mark}
         assert again == served
 
@@ -134,7 +134,7 @@ def test_bots_tests_and_our_own_write_backs_move_marks_and_nothing_else(silent: 
     event = event_of(silent, at=NOW, account=ACME)
     assert not any(facts_of(event))
     lead, account = folded(event), AccountState()
-    fold_account(account, event, facts_of(event), event.lead)
+    fold_account(account, event, facts_of(event), event.lead, LEAD_SCORING.kept)
     assert lead == LeadState(marks={"ld_2|raw.crm/0": 0})
     assert account == AccountState(marks={f"{ACME}|raw.crm/0": 0})
 
@@ -147,7 +147,7 @@ def test_staff_and_automation_never_engage(kind: EventType, actor: Actor) -> Non
 
 
 def test_staff_states_facts_without_engaging() -> None:
-    features = features_at(folded(event_of(record(lifecyclestage="opportunity"), at=NOW)), None, NOW)
+    features = LEAD_SCORING.features_at(folded(event_of(record(lifecyclestage="opportunity"), at=NOW)), None, NOW)
     assert features["lifecycle_stage"] == 5.0
     assert features["days_since_last_activity"] is None
 
@@ -155,9 +155,9 @@ def test_staff_states_facts_without_engaging() -> None:
 def test_an_event_at_or_below_its_mark_is_skipped() -> None:
     event = event_of(page(), at=NOW, offset=7)
     state = folded(event)
-    assert not fold_lead(state, event, facts_of(event))
-    assert not fold_lead(state, event_of(page(), at=NOW, offset=6), NOTHING)
-    assert fold_lead(state, event_of(page(), at=NOW, offset=6, stream=STREAMS[1]), NOTHING)
+    assert not fold_lead(state, event, facts_of(event), LEAD_SCORING.kept)
+    assert not fold_lead(state, event_of(page(), at=NOW, offset=6), NOTHING, LEAD_SCORING.kept)
+    assert fold_lead(state, event_of(page(), at=NOW, offset=6, stream=STREAMS[1]), NOTHING, LEAD_SCORING.kept)
 
 
 def test_a_late_event_counts_where_it_happened_and_takes_nothing_back() -> None:
@@ -166,11 +166,11 @@ def test_a_late_event_counts_where_it_happened_and_takes_nothing_back() -> None:
     late = event_of(page(), at=NOW - timedelta(days=6), offset=3)
     later = event_of(record(lifecyclestage="lead"), at=NOW - timedelta(days=6), offset=4)
     before, after = folded(newer, visit), folded(newer, visit, late, later)
-    assert features_at(before, None, NOW)["page_views_7d"] == 1.0
-    assert features_at(after, None, NOW)["page_views_7d"] == 2.0
-    assert features_at(after, None, NOW + timedelta(days=2))["page_views_7d"] == 1.0
-    assert features_at(after, None, NOW)["lifecycle_stage"] == 5.0
-    assert features_at(after, None, NOW)["days_since_last_activity"] == 0.0
+    assert LEAD_SCORING.features_at(before, None, NOW)["page_views_7d"] == 1.0
+    assert LEAD_SCORING.features_at(after, None, NOW)["page_views_7d"] == 2.0
+    assert LEAD_SCORING.features_at(after, None, NOW + timedelta(days=2))["page_views_7d"] == 1.0
+    assert LEAD_SCORING.features_at(after, None, NOW)["lifecycle_stage"] == 5.0
+    assert LEAD_SCORING.features_at(after, None, NOW)["days_since_last_activity"] == 0.0
     assert after.newest == before.newest == micros(NOW)
 
 
@@ -178,14 +178,14 @@ def test_a_late_event_never_changes_a_row_served_before() -> None:
     first = folded(event_of(page(), at=NOW, offset=1))
     served = encode_state(first)
     late = event_of(page(), at=NOW - timedelta(days=1), offset=2)
-    fold_lead(first, late, facts_of(late))
-    assert features_at(decode_lead_state(served), None, NOW)["page_views_7d"] == 1.0
+    fold_lead(first, late, facts_of(late), LEAD_SCORING.kept)
+    assert LEAD_SCORING.features_at(decode_lead_state(served), None, NOW)["page_views_7d"] == 1.0
 
 
 def test_an_event_beyond_every_horizon_counts_only_for_ever() -> None:
     form = said(EventType.LEAD_FORM_SUBMITTED)
     state = trim_lead(folded(event_of(page(), at=NOW, offset=1), event_of(form, at=NOW - timedelta(days=60), offset=2)))
-    features = features_at(state, None, NOW)
+    features = LEAD_SCORING.features_at(state, None, NOW)
     assert features["form_submissions_ever"] == 1.0
     assert features["form_submissions_30d"] == 0.0
     assert Kind.FORM not in state.days
@@ -197,22 +197,22 @@ def test_an_old_priority_is_forgotten_by_reading_as_by_trimming() -> None:
     visit = event_of(page(), at=NOW + timedelta(days=91), offset=3)
     state = folded(urgent, reopened, visit)
     as_of = NOW + timedelta(days=91)
-    untrimmed = features_at(state, None, as_of)
+    untrimmed = LEAD_SCORING.features_at(state, None, as_of)
     assert untrimmed["open_tickets"] == 1.0
     assert untrimmed["worst_ticket_priority"] == 0.0
-    assert features_at(trim_lead(state), None, as_of) == untrimmed
+    assert LEAD_SCORING.features_at(trim_lead(state), None, as_of) == untrimmed
 
 
 def test_an_account_counts_an_absorbed_lead_and_its_survivor_as_one() -> None:
     account = AccountState()
     for offset, lead in enumerate(("ld_2", "ld_3")):
         event = event_of(page(), at=NOW, lead=lead, account=ACME, offset=offset)
-        fold_account(account, event, facts_of(event), lead)
-    assert features_at(None, account, NOW)["account_active_people_30d"] == 2.0
+        fold_account(account, event, facts_of(event), lead, LEAD_SCORING.kept)
+    assert LEAD_SCORING.features_at(None, account, NOW)["account_active_people_30d"] == 2.0
     merge = merge_of("ld_2", "ld_3", offset=2)
     assert rename_person(account, ACME, merge)
     assert not rename_person(account, ACME, merge)
-    assert features_at(None, account, NOW)["account_active_people_30d"] == 1.0
+    assert LEAD_SCORING.features_at(None, account, NOW)["account_active_people_30d"] == 1.0
     assert account.marks[merge_mark(ACME, merge)] == merge.position
 
 
@@ -222,11 +222,15 @@ def test_an_account_row_served_before_a_merge_is_folded_again_without_it() -> No
     for heard, people in ((False, {"ld_2", "ld_3"}), (True, {"ld_3"})):
         account = AccountState()
         for event in events:
-            fold_account(account, event, facts_of(event), event.lead)
+            fold_account(account, event, facts_of(event), event.lead, LEAD_SCORING.kept)
         if heard:
             rename_person(account, ACME, merge)
         survivor_of = survivors(ACME, events, [merge], account.marks)
-        assert set(refold_account(events, account.marks, survivor_of).people) == people == set(account.people)
+        assert (
+            set(refold_account(events, account.marks, survivor_of, LEAD_SCORING).people)
+            == people
+            == set(account.people)
+        )
 
 
 def test_an_account_does_not_hear_of_another_accounts_merges() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from features import recompute
-from features.definitions import FEATURES, Feature
+from features.declarations import Feature
+from features.definitions import LEAD_SCORING
 from features.recompute import Mismatch, batch_recompute, compare
 from ingestion.contracts.event import Event, EventType, LeadMerged, encode_json
 from ingestion.lake import EventsTable, Row, event_row, merge_row
@@ -68,7 +68,7 @@ def served(history: History, as_of: datetime) -> dict[str, dict[str, float | Non
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories(), as_of=later_moments())
 def test_recomputing_from_the_lake_gives_what_was_served(lake_of: Lake, history: History, as_of: datetime) -> None:
-    assert compare(served(history, as_of), batch_recompute(lake_of(history), as_of)) == []
+    assert compare(served(history, as_of), batch_recompute(lake_of(history), as_of, LEAD_SCORING)) == []
 
 
 def test_the_lake_knows_leads_by_the_id_they_have_now(lake_of: Lake) -> None:
@@ -80,7 +80,7 @@ def test_the_lake_knows_leads_by_the_id_they_have_now(lake_of: Lake) -> None:
             event_of(page(), at=NOW, lead="ld_2", account=ACME, offset=2),
         )
     )
-    features = batch_recompute(lake_of(history), NOW)
+    features = batch_recompute(lake_of(history), NOW, LEAD_SCORING)
     assert list(features) == ["ld_2"]
     assert features["ld_2"]["page_views_7d"] == 2.0
     assert features["ld_2"]["account_page_views_7d"] == 1.0  # the other was not yet the account's
@@ -101,7 +101,7 @@ def test_people_who_left_and_became_one_elsewhere_stay_two_to_the_account_they_l
             event_of(page(), at=NOW, lead="ld_6", account=GLOBEX, offset=5),
         )
     )
-    features = batch_recompute(lake_of(history), NOW)
+    features = batch_recompute(lake_of(history), NOW, LEAD_SCORING)
     assert features["ld_5"]["account_active_people_30d"] == 3.0
     assert features["ld_6"]["account_active_people_30d"] == 1.0
     assert compare(served(history, NOW), features) == []
@@ -124,7 +124,7 @@ def test_an_old_priority_is_forgotten_by_sql_too(lake_of: Lake) -> None:
             ),
         )
     )
-    features = batch_recompute(lake_of(history), NOW)
+    features = batch_recompute(lake_of(history), NOW, LEAD_SCORING)
     assert features["ld_0"]["open_tickets"] == 1.0
     assert features["ld_0"]["worst_ticket_priority"] == 0.0
     assert compare(served(history, NOW), features) == []
@@ -137,12 +137,12 @@ def test_statements_of_one_moment_go_by_event_id(lake_of: Lake) -> None:
     ]
     for records in (said_twice, said_twice[::-1]):
         history = History(tuple(records))
-        assert batch_recompute(lake_of(history), NOW)["ld_0"]["lifecycle_stage"] == 6.0
+        assert batch_recompute(lake_of(history), NOW, LEAD_SCORING)["ld_0"]["lifecycle_stage"] == 6.0
         assert served(history, NOW)["ld_0"]["lifecycle_stage"] == 6.0
 
 
 def test_an_empty_lake_has_no_leads(tmp_path: Path) -> None:
-    assert batch_recompute(tmp_path, NOW) == {}
+    assert batch_recompute(tmp_path, NOW, LEAD_SCORING) == {}
 
 
 def test_a_difference_is_named_with_both_values() -> None:
@@ -158,12 +158,13 @@ def test_a_lead_that_one_side_lacks_differs_in_every_known_value() -> None:
     assert compare({}, {"ld_0": ours}) == [Mismatch("ld_0", "page_views_7d", None, 2.0)]
 
 
-def test_a_feature_without_sql_stops_by_name(monkeypatch: pytest.MonkeyPatch, lake_of: Lake) -> None:
+def test_a_feature_without_sql_stops_by_name(lake_of: Lake) -> None:
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Unheard(Feature):
         pass
 
-    monkeypatch.setattr(recompute, "FEATURES", (*FEATURES, Unheard(name="unheard_of", description="new")))
+    unheard = Unheard(name="unheard_of", description="new")
+    features = replace(LEAD_SCORING, features=(*LEAD_SCORING.features, unheard))
     history = History((event_of(said(EventType.CHAT_MESSAGE), at=NOW),))
     with pytest.raises(TypeError, match="feature unheard_of"):
-        batch_recompute(lake_of(history), NOW)
+        batch_recompute(lake_of(history), NOW, features)

@@ -12,7 +12,7 @@ import msgspec
 import pandas as pd
 import pytest
 
-from features.definitions import FEATURE_NAMES, features_at
+from features.definitions import LEAD_SCORING
 from features.history import ACCOUNT, LEAD, read_history
 from features.parity import online_features
 from features.rows import decode_account_row, decode_lead_row
@@ -51,7 +51,7 @@ class Stage:
         """What training is given."""
         frame = point_in_time(self.settings, _frame(asked))
         assert list(frame["lead"]) == [lead for lead, *_ in asked], "examples were lost or moved"
-        plain = frame[list(FEATURE_NAMES)].astype(object)
+        plain = frame[list(LEAD_SCORING.names)].astype(object)
         return [dict(each) for each in plain.where(plain.notna(), None).to_dict("records")]  # type: ignore[arg-type]
 
     def known(self, asked: Sequence[Asked]) -> list[Features]:
@@ -62,7 +62,7 @@ class Stage:
             of_lead, of_account = _newest(leads, lead, moment), _newest(accounts, account, moment)
             lead_state = decode_lead_row(of_lead).state if of_lead else None
             account_state = decode_account_row(of_account).state if of_account else None
-            known.append(features_at(lead_state, account_state, moment))
+            known.append(LEAD_SCORING.features_at(lead_state, account_state, moment))
         return known
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from features.app import FEATURES_GROUP
+from features.definitions import LEAD_SCORING
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, HistoryTable, read_history
 from features.metrics import FeatureMetrics
@@ -349,6 +350,7 @@ class Stage:
             self.producer,
             OnlineStore.open(settings),
             HistoryTable(settings.lake.absolute()),
+            LEAD_SCORING,
             FeatureGate(lambda _: None, lambda: datetime.now(UTC)),
             FeatureMetrics(CollectorRegistry()),
             partitions=PARTITIONS,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from features.definitions import LEAD_SCORING
 from features.store import OnlineStore
 from governance.evidence import LakeView
 from governance.verify import Verifier
@@ -69,7 +70,7 @@ def decide(home: Path, history: History, scorer: Scorer, lead: str = ADA) -> Dec
 def verifier(lake: Path, decision: Decision, *scorers: Scorer) -> Verifier:
     """A verifier over the lake that knows the models and policies of these scorers."""
     return Verifier(
-        LakeView.of(lake, [decision]),
+        LakeView.of(lake, [decision], LEAD_SCORING),
         {scorer.model.ref.digest: scorer.model for scorer in scorers},
         {scorer.policy.digest: scorer.policy for scorer in scorers},
     )

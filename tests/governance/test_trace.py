@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from features.definitions import FEATURE_NAMES
+from features.definitions import LEAD_SCORING
 from governance.errors import Untraceable
 from governance.evidence import LakeView
 from governance.trace import FeatureTrace, trace
@@ -26,7 +26,7 @@ def decision(tmp_path_factory: pytest.TempPathFactory, scorer: Scorer) -> Decisi
 @pytest.fixture(scope="module")
 def traced(decision: Decision, tmp_path_factory: pytest.TempPathFactory) -> dict[str, FeatureTrace]:
     lake = lake_of(tmp_path_factory.mktemp("lake"), told())
-    receipt = trace(decision, LakeView.of(lake, [decision]))
+    receipt = trace(decision, LakeView.of(lake, [decision], LEAD_SCORING))
     assert receipt.decision == decision
     return {feature.name: feature for feature in receipt.features}
 
@@ -52,7 +52,7 @@ def test_a_feature_of_the_account_leads_to_its_peoples_messages(traced: dict[str
 
 
 def test_every_feature_is_on_the_receipt_as_it_was_served(decision: Decision, traced: dict[str, FeatureTrace]) -> None:
-    assert set(traced) == set(FEATURE_NAMES)
+    assert set(traced) == set(LEAD_SCORING.names)
     assert {name: feature.value for name, feature in traced.items()} == decision.features
     assert {name: feature.age_seconds for name, feature in traced.items()} == decision.ages
     moved = {name for name, feature in traced.items() if feature.contribution is not None}
@@ -74,7 +74,7 @@ def test_what_was_heard_after_the_decision_is_not_on_its_receipt(tmp_path: Path,
     early = History(told().records[:-2])
     decision = decide(tmp_path / "platform", early, scorer)
     lake = lake_of(tmp_path / "lake", told())
-    receipt = trace(decision, LakeView.of(lake, [decision]))
+    receipt = trace(decision, LakeView.of(lake, [decision], LEAD_SCORING))
     places = {place for feature in receipt.features for place in coordinates(feature)}
     assert ("raw.crm", 0, 2) in places
     assert not places & {("raw.product", 1, 0), ("raw.crm", 0, 3)}
@@ -84,10 +84,12 @@ def test_what_was_heard_after_the_decision_is_not_on_its_receipt(tmp_path: Path,
 def test_a_decision_of_another_lake_is_untraceable(held: History, tmp_path: Path, decision: Decision) -> None:
     lake = lake_of(tmp_path, held)
     with pytest.raises(Untraceable, match=f"decision {decision.id}: the lake holds no event of ld_2"):
-        trace(decision, LakeView.of(lake, [decision]))
+        trace(decision, LakeView.of(lake, [decision], LEAD_SCORING))
 
 
 def test_a_view_for_many_decisions_tells_the_same_as_one_for_each(tmp_path: Path, decision: Decision) -> None:
     lake = lake_of(tmp_path, told())
     many = [decision] * 21  # reads the whole table
-    assert trace(decision, LakeView.of(lake, many)) == trace(decision, LakeView.of(lake, [decision]))
+    assert trace(decision, LakeView.of(lake, many, LEAD_SCORING)) == trace(
+        decision, LakeView.of(lake, [decision], LEAD_SCORING)
+    )

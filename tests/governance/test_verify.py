@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from governance.verify import Verification, verify_all
+from governance.verify import Verification
 from ingestion.contracts.event import Event
 from scoring.decision import Decision, Route, decode_decision, encode_decision
 from scoring.scorer import Scorer
@@ -136,13 +136,3 @@ def test_a_colleagues_event_that_the_lake_lost_is_named_too(tmp_path: Path, deci
 
     lake = lake_of(tmp_path, told(), without=sized)
     assert "company_size" in broken(verifier(lake, decision, scorer).verify(decision))
-
-
-def test_many_decisions_are_verified_in_order(decision: Decision, lake: Path, scorer: Scorer) -> None:
-    forged = replaced(decision, id="forged", score=decision.score + 1)
-    found = list(verify_all(verifier(lake, decision, scorer), [decision, forged, decision]))
-    assert [(each.decision, each.held) for each in found] == [
-        (decision.id, True),
-        ("forged", False),
-        (decision.id, True),
-    ]

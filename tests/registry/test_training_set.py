@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.history import HistoryTable
-from features.micro_batch import Entries, MicroBatch
 from ingestion.contracts.event import (
     Channel,
     Event,
@@ -18,28 +16,24 @@ from ingestion.contracts.event import (
     EventType,
     LeadMerged,
     RawPointer,
-    RecordKind,
-    encode_json,
 )
-from ingestion.kafka import Record
-from ingestion.lake import EventsTable, event_row, merge_row
 from ingestion.settings import PlatformSettings
 from registry.app import run_training
 from registry.errors import TrainingStopped
 from registry.frame import TrainingFrame
 from registry.training_set import build_training_set
+from tests.features.told import tell
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 MONTH = timedelta(days=30)
-ALL = frozenset({0})
 
 
 class Story:
     """Events and merges as ingestion would send them, in received order, on one partition of `events`."""
 
     def __init__(self) -> None:
-        self._sent: list[tuple[RecordKind, Event | LeadMerged]] = []
+        self._sent: list[Event | LeadMerged] = []
 
     def event(self, lead: str, kind: EventType, day: float, *, told: float | None = None, **properties: Any) -> None:
         """`told`: the day on which it was received, if later than it happened."""
@@ -57,7 +51,7 @@ class Story:
             raw=self._pointer(),
             imported=True,
         )
-        self._sent.append((RecordKind.EVENT, event))
+        self._sent.append(event)
 
     def merge(self, absorbed: str, survivor: str, day: float) -> None:
         merge = LeadMerged(
@@ -71,30 +65,14 @@ class Story:
             imported=True,
             raw=self._pointer(),
         )
-        self._sent.append((RecordKind.MERGE, merge))
+        self._sent.append(merge)
 
     def _pointer(self) -> RawPointer:
         return RawPointer("raw.marketing", 0, len(self._sent), 0, "")
 
     def tell(self, settings: PlatformSettings) -> None:
         """Write the lake's events and the feature history, as the lake writer and the feature worker do."""
-        from feature_repo.apply import apply
-
-        told = sorted(self._sent, key=lambda sent: sent[1].receivedtime)
-        rows, records = [], []
-        for offset, (kind, content) in enumerate(told):
-            body = encode_json(content)
-            rows.append(event_row(content, body) if isinstance(content, Event) else merge_row(content, body))
-            milliseconds = int(content.receivedtime.timestamp() * 1000)
-            records.append(Record("events", 0, offset, b"", body, {"record": kind.value}, milliseconds))
-        EventsTable(settings.lake).append(rows, {"test": 1})
-        entries = Entries(lambda keys: [None] * len(keys), lambda keys: [None] * len(keys))
-        history = HistoryTable(settings.lake)
-        history.take_over(0)
-        batch = MicroBatch(entries, ALL, 1, told[-1][1].receivedtime)
-        batch.fold(records)
-        history.append(batch.rows, {0: len(records) - 1}, 1)
-        apply(settings)
+        tell(settings, self._sent)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sqlalchemy import Engine
 
-from features.definitions import FEATURE_NAMES, FEATURE_SERVICE, feature_hash
+from features.definitions import LEAD_SCORING
 from ingestion.database import metadata, open_database
 from registry.bundle import AgreedMinimum, Bundle, Manifest, Reference, save
 from registry.calibrator import Sigmoid
@@ -26,7 +26,7 @@ READING_MAX_AGE = timedelta(days=90)
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle's files."""
     generator = np.random.default_rng(5)
-    width = len(FEATURE_NAMES)
+    width = len(LEAD_SCORING.names)
     values = generator.gamma(1.0, 3.0, (3000, width)).round()
     values[generator.random(values.shape) < 0.1] = np.nan
     known = np.nan_to_num(values)
@@ -34,13 +34,14 @@ def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, early_stopping=False, random_state=0)
     leaves, baseline = leaves_of(model.fit(values, labels))
     reference = {
-        name: Reference(null_rate=0.1, minimum=0.0, p01=0.0, p50=2.0, p99=12.0, maximum=40.0) for name in FEATURE_NAMES
+        name: Reference(null_rate=0.1, minimum=0.0, p01=0.0, p50=2.0, p99=12.0, maximum=40.0)
+        for name in LEAD_SCORING.names
     }
     manifest = Manifest(
         model="lead_scoring",
-        feature_service=FEATURE_SERVICE,
-        feature_hash=feature_hash(),
-        feature_names=FEATURE_NAMES,
+        feature_service=LEAD_SCORING.service,
+        feature_hash=LEAD_SCORING.hash,
+        feature_names=LEAD_SCORING.names,
         baseline_margin=baseline,
         calibrator=Sigmoid(slope=1.0, intercept=0.0),
         reference=reference,
@@ -64,13 +65,13 @@ def bundle(bundle_folder: Path) -> Bundle:
 @pytest.fixture(scope="session")
 def scorer(bundle: Bundle) -> Scorer:
     """The bundle under the newest policy."""
-    return Scorer(bundle, policy.load(), "demo", READING_MAX_AGE)
+    return Scorer(bundle, LEAD_SCORING, policy.load(), "demo", READING_MAX_AGE)
 
 
 @pytest.fixture(scope="session")
 def rules_scorer() -> Scorer:
     """The open rules under the newest policy."""
-    return Scorer(None, policy.load(), "demo", READING_MAX_AGE)
+    return Scorer(None, LEAD_SCORING, policy.load(), "demo", READING_MAX_AGE)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from features.definitions import LEAD_SCORING
 from registry.bundle import LEAVES_FILE, Bundle
 from registry.errors import RegistryUnavailable
 from scoring import policy
@@ -40,7 +41,7 @@ def champion(shelf: Registry) -> Champion:
     """Follows that registry."""
     return Champion(
         shelf.fetch,
-        lambda bundle: Scorer(bundle, policy.load(), "demo", READING_MAX_AGE),
+        lambda bundle: Scorer(bundle, LEAD_SCORING, policy.load(), "demo", READING_MAX_AGE),
         ScoringMetrics(registry()),
     )
 

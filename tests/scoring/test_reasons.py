@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.definitions import FEATURE_NAMES, FEATURES
+from features.definitions import LEAD_SCORING
 from scoring.reasons import PHRASES, describe, reasons_of
 
 
 def test_every_feature_has_words_for_a_value_for_zero_and_for_nothing() -> None:
-    assert set(PHRASES) == set(FEATURE_NAMES)
-    for feature in FEATURES:
+    assert set(PHRASES) == set(LEAD_SCORING.names)
+    for feature in LEAD_SCORING.features:
         for value in (None, 0.0, 1.0, feature.maximum or 12.0):
             words = describe(feature.name, value)
             assert "_" not in words
@@ -52,7 +52,7 @@ def test_when_the_three_push_both_ways_there_are_three() -> None:
     assert len(reasons_of(dict.fromkeys(parts, 1.0), parts)) == 3
 
 
-@given(st.dictionaries(st.sampled_from(FEATURE_NAMES), st.floats(-5, 5)), st.randoms())
+@given(st.dictionaries(st.sampled_from(LEAD_SCORING.names), st.floats(-5, 5)), st.randoms())
 def test_reasons_do_not_depend_on_the_order_of_the_contributions(parts: dict[str, float], random: object) -> None:
     shuffled = list(parts.items())
     random.shuffle(shuffled)  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.definitions import FEATURE_NAMES
+from features.definitions import LEAD_SCORING
 from features.state import LeadState
 from registry.bundle import Bundle
 from registry.errors import FeatureMismatch
@@ -54,7 +54,7 @@ def test_a_recorded_decision_is_recomputed_to_the_bit_from_its_own_record(
 
 def test_a_changed_feature_shows_as_a_difference(scorer: Scorer) -> None:
     recorded = decide(scorer, served(account=account_row()))
-    moved = msgspec.structs.replace(evidence_of(recorded), features=dict.fromkeys(FEATURE_NAMES, 0.0))
+    moved = msgspec.structs.replace(evidence_of(recorded), features=dict.fromkeys(LEAD_SCORING.names, 0.0))
     assert "margin" in differences(recorded, judge(moved, scorer.model, scorer.policy))
 
 
@@ -134,7 +134,7 @@ def test_without_a_model_the_open_rules_score_and_say_so(rules_scorer: Scorer) -
 
 
 def test_every_rule_is_about_a_feature_that_exists() -> None:
-    assert {rule.feature for rule in RULES} <= set(FEATURE_NAMES)
+    assert {rule.feature for rule in RULES} <= set(LEAD_SCORING.names)
 
 
 def test_a_reading_far_from_the_model_goes_to_a_person_whatever_it_promises(scorer: Scorer) -> None:
@@ -174,7 +174,7 @@ def test_confidence_falls_with_every_doubt(scorer: Scorer, rules_scorer: Scorer)
 def test_a_bundle_of_other_features_is_refused_by_name(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle, "feature_hash", "0th3r")
     with pytest.raises(FeatureMismatch, match="0th3r"):
-        Scorer(bundle, policy.load(), "demo", timedelta(days=90))
+        Scorer(bundle, LEAD_SCORING, policy.load(), "demo", timedelta(days=90))
 
 
 def test_the_record_names_the_rows_the_lead_asked_for_and_the_tenant(scorer: Scorer) -> None:
@@ -223,5 +223,5 @@ def test_any_lead_gets_a_whole_decision(
     assert 0 <= decision.confidence <= 1
     assert (decision.tier is Tier.HOT) == (decision.score >= 75) == decision.is_mql
     assert set(decision.missing) == {name for name, value in decision.features.items() if value is None}
-    assert set(decision.ages) == set(FEATURE_NAMES)
+    assert set(decision.ages) == set(LEAD_SCORING.names)
     assert 1 <= len(decision.reasons) <= 4

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from features.records import Change, decode_change
 from ingestion.contracts.event import (
     Channel,
     Event,
@@ -35,7 +36,6 @@ from scoring.enrichment.reader import Reader
 from scoring.enrichment.rubric import Rubric
 from scoring.enrichment.worker import EnrichmentWorker
 from scoring.metrics import ScoringMetrics
-from scoring.stream import Change, decode_change
 from tests.conftest import wait_until
 from tests.scoring.enrichment.openai_server import OpenAIServer, failing, openai_server, saying
 from tests.scoring.leads import ADA, BOB, MemoryRows, enrichment_row
@@ -131,7 +131,7 @@ class Desk:
     def announced(self) -> list[str]:
         """Leads of the changes announced since the last question; `features.changed` is shared by the tests here."""
         seen: list[Change] = []
-        self.producer.send(CHANGES_TOPIC, key="end", value=b'{"lead":"end %b"}' % self.topic.encode())
+        self.producer.send(CHANGES_TOPIC, key="end", value=encode_json(Change(f"end {self.topic}", NOW)))
         self.producer.flush()
 
         def all_there() -> bool:
