@@ -52,9 +52,14 @@ def _split(raw: RawMessage, adapter: Adapter) -> Sequence[msgspec.Raw]:
     body = raw.value
     if len(body) > MAX_BYTES:
         raise Undecodable(f"body: {len(body)} bytes, expected at most {MAX_BYTES}")
-    _require_json(raw.headers.get(CONTENT_TYPE, ""))
+    media = _media_type(raw.headers.get(CONTENT_TYPE, ""))
+    opener = adapter.SOURCE.opens.get(media)
+    if opener is None:
+        _require_json(media)
     try:
         body.decode()  # the JSON reader skips unknown fields without looking at their encoding
+        if opener is not None:
+            body = opener(body, raw.headers)
         elements = _elements(body, adapter)
     except UnicodeDecodeError as error:
         raise Undecodable(f"body: byte {error.start} is not UTF-8") from None
@@ -99,15 +104,20 @@ def _draft(adapter: Adapter, element: msgspec.Raw, context: SourceContext) -> Dr
 
 
 @lru_cache(maxsize=256)
-def _require_json(content_type: str) -> None:
-    """Raises `Undecodable` for another content type. A missing one is JSON: not every sender names it."""
+def _media_type(content_type: str) -> str:
+    """The media type in lower case; raises `Undecodable` for another charset than UTF-8."""
     media, *parameters = (part.strip() for part in content_type.lower().split(";"))
-    if media and media not in ("application/json", "text/json") and not media.endswith("+json"):
-        raise Undecodable(f"header {CONTENT_TYPE}: {named(media)}, expected application/json")
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name == "charset" and value.strip('"') not in ("utf-8", "utf8", "us-ascii"):
             raise Undecodable(f"header {CONTENT_TYPE}: charset {named(value)}, expected utf-8")
+    return media
+
+
+def _require_json(media: str) -> None:
+    """Raises `Undecodable` for another content type. A missing one is JSON: not every sender names it."""
+    if media and media not in ("application/json", "text/json") and not media.endswith("+json"):
+        raise Undecodable(f"header {CONTENT_TYPE}: {named(media)}, expected application/json")
 
 
 def _reason(error: msgspec.MsgspecError) -> str:

@@ -1,6 +1,6 @@
 """The registry of source adapters: one line per source system, as the header `source-system` names it.
 
-A new source is one file here with `elements` and `draft`, and one line below.
+A new source is one file here with `SOURCE`, `elements` and `draft`, and one line below.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ingestion.sources import (
 )
 from ingestion.sources.adapter import Adapter
 
-ADAPTERS: Mapping[str, Adapter] = MappingProxyType(
-    {
-        "canonical": canonical,
-        "google-lead-form": google_lead_form,
-        "hubspot": hubspot,
-        "meta-lead-ads": meta_lead_ads,
-        "segment": segment,
-        "sendgrid": sendgrid,
-        "web-form": web_form,
-        "zendesk": zendesk,
-    }
+_REGISTERED: tuple[Adapter, ...] = (
+    canonical,
+    google_lead_form,
+    hubspot,
+    meta_lead_ads,
+    segment,
+    sendgrid,
+    web_form,
+    zendesk,
 )
+
+ADAPTERS: Mapping[str, Adapter] = MappingProxyType({adapter.SOURCE.system: adapter for adapter in _REGISTERED})

@@ -1,12 +1,12 @@
-"""What a source adapter is: two functions of one vendor's file, found by a registration line.
+"""What a source adapter is: a statement and two functions in one vendor's file, found by a registration line.
 
 An adapter never guesses about identity: it repeats what the sender claims, with the sender's own scope.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
@@ -14,7 +14,24 @@ from urllib.parse import quote
 
 import msgspec
 
-from ingestion.contracts.event import Draft
+from ingestion.contracts.event import Draft, EventType
+
+Opener = Callable[[bytes, Mapping[str, str]], bytes]  # a body and its message's headers to JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What an adapter states of its sender, for the receiver and the reference page; tests hold the adapter to it."""
+
+    system: str  # as the header `source-system` names it
+    sender: str  # who sends, and by what
+    topic: str  # where its messages belong
+    makes: tuple[EventType, ...]
+    dedupe: str  # what a canonical event's id is made of
+    ordering: str  # what the sender says of order
+    leaves_out: Mapping[str, str]  # what is not taken over, and why
+    about: tuple[str, ...]  # dotted paths in an element to the object it is about, the first that is there: Kafka's key
+    opens: Mapping[str, Opener] = field(default_factory=dict)  # content types other than JSON, and how they become JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +55,9 @@ class SourceContext:
 
 
 class Adapter(Protocol):
-    """One vendor's bytes to drafts. A module with these two functions is an adapter."""
+    """One vendor's bytes to drafts. A module with these three names is an adapter."""
+
+    SOURCE: Source
 
     def elements(self, body: bytes) -> Sequence[msgspec.Raw]:
         """The body's elements, in order. Raises `msgspec.DecodeError` or a `Quarantine` for the whole body."""

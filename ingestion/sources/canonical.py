@@ -28,9 +28,20 @@ from ingestion.contracts.event import (
     ObjectRef,
 )
 from ingestion.errors import ContractBroken, UnknownVersion
-from ingestion.sources.adapter import SourceContext
+from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.fields import Moment, from_moment, named, plain_id
 from ingestion.sources.split import one_or_many
+
+SOURCE = Source(
+    system="canonical",
+    sender="Publishers that speak the canonical contract",
+    topic="raw.product",
+    makes=tuple(EventType),
+    dedupe="source and id",
+    ordering="the publisher's `sequence`, if any",
+    leaves_out={},
+    about=("object.id", "id"),
+)
 
 _FAMILY = SCHEMA.rpartition("-")[0] + "-"  # leadline.interaction/1-0-
 _ADDRESS = re.compile(rb"[^\s@\"]@[^\s@\"]+\.[^\s@\"]")

@@ -14,11 +14,22 @@ import msgspec
 
 from ingestion.contracts.event import Actor, Channel, Draft, EventType, ObjectRef
 from ingestion.errors import ContractBroken, UnknownVersion
-from ingestion.sources.adapter import SourceContext
+from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.campaign import campaign_of
 from ingestion.sources.fields import from_iso, is_staff, named, plain_id, tag_of
 from ingestion.sources.person import person_of
 from ingestion.sources.split import one_or_many
+
+SOURCE = Source(
+    system="google-lead-form",
+    sender="Google Ads lead forms",
+    topic="raw.marketing",
+    makes=(EventType.LEAD_FORM_SUBMITTED,),
+    dedupe="lead_id",
+    ordering="none",
+    leaves_out={"google_key": "a shared secret"},
+    about=("lead_id",),
+)
 
 MAJOR_VERSION = "1"
 

@@ -14,10 +14,33 @@ import msgspec
 
 from ingestion.contracts.event import Actor, Channel, Claim, Draft, EventType, IdentifierType, ObjectRef
 from ingestion.errors import ContractBroken
-from ingestion.sources.adapter import SourceContext
+from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.fields import Id, broken, from_millis, named, plain_id
 from ingestion.sources.hubspot_properties import Meaning, company_property, contact_property, deal_property
 from ingestion.sources.split import one_or_many
+
+SOURCE = Source(
+    system="hubspot",
+    sender="HubSpot webhooks, classic and generic subscriptions",
+    topic="raw.crm",
+    makes=(
+        EventType.LEAD_CREATED,
+        EventType.CONTACT_CHANGED,
+        EventType.CONTACT_DELETED,
+        EventType.ACCOUNT_CHANGED,
+        EventType.CRM_STAGE_CHANGED,
+        EventType.CRM_OUTCOME,
+        EventType.CONSENT_CHANGED,
+        EventType.MEETING_BOOKED,
+        EventType.CALL_LOGGED,
+        EventType.IDENTITY_LINK,
+        EventType.IDENTITY_UNLINK,
+    ),
+    dedupe="portalId, subscriptionId, objectId, occurredAt, eventId, propertyName (retries differ in attemptNumber)",
+    ordering="not promised; occurredAt orders the changes of one object",
+    leaves_out={"values of properties without a canonical meaning": "they may be personal: sealed, only named openly"},
+    about=("objectId", "fromObjectId"),
+)
 
 TEST_EVENT = 100  # the event id that the subscription's *Test* button always sends
 OWN_PREFIX = "leadline_"  # of the contact properties that our own integration writes

@@ -14,11 +14,22 @@ import msgspec
 
 from ingestion.contracts.event import Actor, Channel, Claim, Draft, EventType, IdentifierType, ObjectRef
 from ingestion.errors import ContractBroken
-from ingestion.sources.adapter import SourceContext
+from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.campaign import campaign_of
 from ingestion.sources.fields import broken, from_iso, from_seconds, is_staff, plain_id, tag_of, text_of
 from ingestion.sources.person import person_of
 from ingestion.sources.split import is_array, nonempty, one_or_many
+
+SOURCE = Source(
+    system="meta-lead-ads",
+    sender="Meta lead ads, the page's leadgen webhook and the fetched lead",
+    topic="raw.marketing",
+    makes=(EventType.LEAD_CREATED, EventType.LEAD_FORM_SUBMITTED),
+    dedupe="leadgen_id; the bare notice and the fetched answers are two events",
+    ordering="none",
+    leaves_out={"changes of other fields than leadgen": "not about a lead; quarantined by name"},
+    about=("value.leadgen_id", "id"),
+)
 
 TEST_MARK = "<test lead: "  # begins the answers of the lead ads testing tool
 TEST_ADDRESSES = frozenset({"test@fb.com", "test@meta.com"})

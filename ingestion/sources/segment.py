@@ -14,7 +14,7 @@ import msgspec
 
 from ingestion.contracts.event import AccountHint, Actor, Campaign, Claim, Draft, EventType, IdentifierType
 from ingestion.errors import ContractBroken
-from ingestion.sources.adapter import SourceContext
+from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.bots import is_bot
 from ingestion.sources.campaign import campaign_in, campaign_of
 from ingestion.sources.fields import (
@@ -43,6 +43,17 @@ from ingestion.sources.segment_calls import (
 )
 from ingestion.sources.segment_events import CHANNELS, TRACKED
 from ingestion.sources.split import is_array, nonempty, one_or_many
+
+SOURCE = Source(
+    system="segment",
+    sender="Segment's calls, and those of libraries that speak its spec",
+    topic="raw.product",
+    makes=(EventType.PRODUCT_FEATURE_USED, *dict.fromkeys((*TRACKED.values(), *CHANNELS))),
+    dedupe="messageId, else a hash of the content",
+    ordering="none; timestamp is the client's, corrected by Segment",
+    leaves_out={"context.ip": "of no use to a score", "traits without a canonical meaning": "they may be personal"},
+    about=("userId", "anonymousId"),
+)
 
 _decode = msgspec.json.Decoder(AnyCall).decode
 _decode_batch = msgspec.json.Decoder(Batch).decode

@@ -14,7 +14,7 @@ import msgspec
 
 from ingestion.contracts.event import Actor, Campaign, Channel, Consent, Draft, EventType, IdentifierType, ObjectRef
 from ingestion.errors import ContractBroken
-from ingestion.sources.adapter import SourceContext
+from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.bots import is_bot
 from ingestion.sources.campaign import campaign_in, campaign_of
 from ingestion.sources.fields import (
@@ -29,6 +29,27 @@ from ingestion.sources.fields import (
     tag_of,
 )
 from ingestion.sources.split import one_or_many
+
+SOURCE = Source(
+    system="sendgrid",
+    sender="SendGrid's event webhook",
+    topic="raw.marketing",
+    makes=(
+        EventType.EMAIL_PROCESSED,
+        EventType.EMAIL_DELIVERED,
+        EventType.EMAIL_DEFERRED,
+        EventType.EMAIL_BOUNCED,
+        EventType.EMAIL_OPENED,
+        EventType.EMAIL_CLICKED,
+        EventType.EMAIL_SPAM,
+        EventType.EMAIL_UNSUBSCRIBED,
+        EventType.CONSENT_CHANGED,
+    ),
+    dedupe="sg_event_id",
+    ordering="none",
+    leaves_out={"reason, response": "mail servers repeat the address in them", "ip": "of no use to a score"},
+    about=("sg_message_id",),
+)
 
 TEST_ADDRESS = "example@test.com"  # of the webhook's *Test Your Integration* button
 

@@ -19,12 +19,23 @@ import msgspec
 
 from ingestion.contracts.event import Actor, Channel, Consent, Draft, EventType, IdentifierType, ObjectRef
 from ingestion.errors import ContractBroken
-from ingestion.sources.adapter import SourceContext
+from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.bots import is_bot
 from ingestion.sources.campaign import campaign_in, campaign_of
 from ingestion.sources.fields import Moment, claim, from_moment, host_of, is_staff, path_of, plain_id, tag_of
 from ingestion.sources.person import person_of
 from ingestion.sources.split import one_or_many
+
+SOURCE = Source(
+    system="web-form",
+    sender="The firm's own website forms",
+    topic="raw.marketing",
+    makes=(EventType.LEAD_FORM_SUBMITTED,),
+    dedupe="id",
+    ordering="none",
+    leaves_out={"the query of page_url": "it may be personal; its campaign parameters are read"},
+    about=("anonymous_id", "id"),
+)
 
 
 class Submission(msgspec.Struct, gc=False):

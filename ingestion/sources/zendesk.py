@@ -14,9 +14,27 @@ import msgspec
 
 from ingestion.contracts.event import AccountHint, Actor, Channel, Claim, Draft, EventType, IdentifierType, ObjectRef
 from ingestion.errors import ContractBroken, UnknownVersion
-from ingestion.sources.adapter import SourceContext
+from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.fields import Id, Moment, Number, claim, from_moment, is_staff, named, plain_id, tag_of, text_of
 from ingestion.sources.split import one_or_many
+
+SOURCE = Source(
+    system="zendesk",
+    sender="Zendesk's event webhooks",
+    topic="raw.support",
+    makes=(
+        EventType.TICKET_CREATED,
+        EventType.TICKET_CHANGED,
+        EventType.TICKET_SOLVED,
+        EventType.IDENTITY_LINK,
+        EventType.CONTACT_DELETED,
+        EventType.ACCOUNT_CHANGED,
+    ),
+    dedupe="id",
+    ordering="not promised; event.meta.sequence orders the events of one update",
+    leaves_out={"comments of agents, private comments": "not the lead's words"},
+    about=("detail.id",),
+)
 
 VERSIONS = ("2022-06-20", "2022-11-06")
 _SOLVED = frozenset({"solved", "closed"})

@@ -42,6 +42,7 @@ def check(found: list[Draft | Quarantine]) -> None:
             assert str(one)
             assert "the adapter failed" not in str(one)
             continue
+        assert one.type in ADAPTERS[one.source.split("/")[3]].SOURCE.makes
         assert 0 < len(one.id) <= 100
         assert one.id.isascii()
         assert one.source.startswith("/t/demo/")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.ingestion.sources import samples_crm, samples_engagement, samples_product
+
 HUBSPOT_STAGE: dict[str, Any] = {
     "eventId": 714285774,
     "subscriptionId": 4849549,
@@ -276,4 +278,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "segment": [SEGMENT_PAGE, SEGMENT_TRACK, SEGMENT_IDENTIFY, SEGMENT_GROUP, SEGMENT_ALIAS],
     "web-form": [WEB_FORM],
     "canonical": [CANONICAL_CHAT],
+    **samples_crm.SAMPLES,
+    **samples_engagement.SAMPLES,
+    **samples_product.SAMPLES,
 }
