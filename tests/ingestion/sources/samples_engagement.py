@@ -1,4 +1,4 @@
-"""Bodies of marketing, sales-engagement and chat senders as their vendors document them, one of every kind that an adapter must read."""
+"""Bodies of marketing, sales-engagement and chat senders, as the vendors document them."""
 
 from __future__ import annotations
 
