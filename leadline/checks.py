@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import pandas as pd
@@ -93,7 +94,7 @@ def compare_online_offline(settings: PlatformSettings) -> tuple[int, int]:
         Leads compared, and how many differ in any feature.
     """
     leads = newest_leads(settings)
-    as_of = datetime.now(UTC).replace(microsecond=0)
+    as_of = _settled_moment()
     asked = pd.DataFrame(
         {
             "lead": [lead for lead, *_ in leads],
@@ -109,10 +110,18 @@ def compare_online_offline(settings: PlatformSettings) -> tuple[int, int]:
 def compare_recompute(settings: PlatformSettings) -> tuple[int, int]:
     """Every live lead online against the batch recompute from the lake's events."""
     leads = newest_leads(settings)
-    as_of = datetime.now(UTC).replace(microsecond=0)
+    as_of = _settled_moment()
     online = online_features(settings, [(lead, account) for lead, account, _ in leads], as_of)
     recomputed = batch_recompute(settings.lake, as_of, feature_set(settings))
     return len(recomputed), len({mismatch.lead for mismatch in compare(online, recomputed)})
+
+
+def _settled_moment() -> datetime:
+    """A whole second that has just begun: `as_of` counts in seconds, and all that is stored was known before it."""
+    now = datetime.now(UTC)
+    moment = now.replace(microsecond=0) + timedelta(seconds=1)
+    time.sleep((moment - now).total_seconds())
+    return moment
 
 
 def _by_lead(frame: pd.DataFrame, names: Sequence[str]) -> Mapping[str, Mapping[str, float | None]]:
