@@ -14,7 +14,7 @@ from ingestion.kafka.record import Partition
 from ingestion.lake import EventsTable
 from ingestion.lake_writer import LakeWriter
 from ingestion.memory import settle_memory
-from ingestion.metrics import IngestionMetrics, serve_metrics
+from ingestion.metrics import IngestionMetrics, ReceiverMetrics, serve_metrics
 from ingestion.pipeline import Pipeline
 from ingestion.privacy import Vault
 from ingestion.settings import PlatformSettings
@@ -79,3 +79,23 @@ def run_lake(settings: PlatformSettings, stop: threading.Event) -> None:
         writer.run(consumer, stop)
     finally:
         consumer.close()
+
+
+def run_receiver(settings: PlatformSettings, *, host: str, port: int) -> None:
+    """Answer senders until told to stop. Raises `SettingsError` for a connections file that is not right."""
+    # Imported here: workers need no HTTP server.
+    from ingestion.receiver.asgi import Receiver
+    from ingestion.receiver.connections import address_list, load_connections
+    from ingestion.receiver.outlet import KafkaOutlet
+    from ingestion.receiver.server import server_of
+
+    connections = load_connections(settings.connections)
+    proxies = address_list(filter(None, settings.trusted_proxies.split(",")))
+    serve_metrics(settings.metrics_port)
+    outlet = KafkaOutlet(settings.kafka_bootstrap_servers)
+    settle_memory()
+    receiver = Receiver(connections, outlet, ReceiverMetrics(), base_url=settings.receiver_url, trusted_proxies=proxies)
+    try:
+        server_of(receiver, host=host, port=port).run()
+    finally:
+        outlet.close()

@@ -6,7 +6,7 @@ Invariant: `read` never raises and never drops an element. A body that cannot be
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -16,9 +16,9 @@ from ingestion.contracts.raw import CONTENT_TYPE, SOURCE_ACCOUNT, SOURCE_SYSTEM,
 from ingestion.errors import ContractBroken, Quarantine, Undecodable, UnknownSource
 from ingestion.sources import ADAPTERS
 from ingestion.sources.adapter import Adapter, SourceContext, Tenant, source_uri
-from ingestion.sources.fields import named
+from ingestion.sources.fields import named, plain_id
 
-MAX_BYTES = 512 * 1024  # of a body; Segment's batches, the largest of the senders', end at 500 KB
+MAX_BYTES = 800 * 1024  # of a body; SendGrid's batches, the largest of the senders', end at 768 KB
 DEFAULT_ACCOUNT = "default"
 
 # Half of a surrogate pair, as JavaScript writes a text that was cut inside an emoji.
@@ -135,3 +135,23 @@ def field_names(raw: RawMessage) -> tuple[str, ...]:
     except (Quarantine, msgspec.DecodeError, RecursionError):
         return ()
     return tuple(name for name in fields if named(name).startswith("'"))
+
+
+def subject(body: bytes, headers: Mapping[str, str], adapter: Adapter) -> str | None:
+    """The id of the object that a body's first element is about: the key of a raw message. `None` if none is found.
+
+    Messages about one object then keep their order on the raw topic. Bodies about several go with the first.
+    """
+    try:
+        media = _media_type(headers.get(CONTENT_TYPE, ""))
+        opener = adapter.SOURCE.opens.get(media)
+        first = adapter.elements(body if opener is None else opener(body, headers))[0]
+        for path in adapter.SOURCE.about:
+            found: msgspec.Raw | None = first
+            for name in path.split("."):
+                found = None if found is None else _decode_fields(found).get(name)
+            if found is not None and (value := msgspec.json.decode(found, type=str | int | None)):
+                return plain_id(value)
+    except (Quarantine, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        return None
+    return None

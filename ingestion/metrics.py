@@ -31,6 +31,51 @@ class IngestionMetrics:
         self.lag = Gauge("leadline_ingestion_lag_messages", "Raw messages not read yet", registry=registry)
 
 
+class ReceiverMetrics:
+    """Counters of one receiver since it started."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._requests = Counter(
+            "leadline_receiver_requests_total", "Requests answered", ["connection", "status"], registry=registry
+        )
+        self._stored = Counter(
+            "leadline_receiver_stored_total", "Deliveries on the raw topics", ["connection"], registry=registry
+        )
+        self._bytes = Counter(
+            "leadline_receiver_stored_bytes_total", "Bytes on the raw topics", ["connection"], registry=registry
+        )
+        self._repeated = Counter(
+            "leadline_receiver_repeated_total",
+            "Signed deliveries that were stored before",
+            ["connection"],
+            registry=registry,
+        )
+        self._aborted = Counter(
+            "leadline_receiver_aborted_total", "Requests whose sender hung up half-way", registry=registry
+        )
+        self._seconds = Histogram(
+            "leadline_receiver_seconds", "From the headers to the answer", buckets=BATCH_SECONDS, registry=registry
+        )
+
+    def answered(self, connection: str, status: int, seconds: float) -> None:
+        """A request to a connection was answered."""
+        self._requests.labels(connection, status).inc()
+        self._seconds.observe(seconds)
+
+    def stored(self, connection: str, size: int) -> None:
+        """A delivery of `size` bytes is durable."""
+        self._stored.labels(connection).inc()
+        self._bytes.labels(connection).inc(size)
+
+    def repeated(self, connection: str) -> None:
+        """A delivery was stored before."""
+        self._repeated.labels(connection).inc()
+
+    def aborted(self) -> None:
+        """A sender hung up before its body was complete."""
+        self._aborted.inc()
+
+
 def serve_metrics(port: int | None) -> None:
     """Answer `/metrics` on all addresses at `port` from a thread of its own; nothing if there is no port.
 

@@ -56,6 +56,20 @@ class PlatformSettings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{1,60}$",
         description="This worker's lasting name: a restarted one takes its partitions back at once.",
     )
+    connections: Path = Field(
+        Path("connections.toml"), alias="LEADLINE_CONNECTIONS", description="File of who may send to the receiver."
+    )
+    receiver_url: str = Field(
+        "",
+        alias="LEADLINE_RECEIVER_URL",
+        pattern=r"^(https?://[^/\s]+/?)?$",
+        description="Scheme and host by which senders know the receiver, if a proxy stands before it.",
+    )
+    trusted_proxies: str = Field(
+        "",
+        alias="LEADLINE_TRUSTED_PROXIES",
+        description="Addresses and networks, comma-separated, whose X-Forwarded-For is believed.",
+    )
     metrics_port: int | None = Field(
         None,
         alias="LEADLINE_METRICS_PORT",

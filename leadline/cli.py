@@ -79,6 +79,17 @@ def init() -> None:
 
 
 @app.command(rich_help_panel=SERVICES)
+def receive(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8090,
+) -> None:
+    """The webhook receiver: senders' requests, verified, onto the raw topics."""
+    from ingestion.app import run_receiver
+
+    run_receiver(environment.settings(), host=host, port=port)
+
+
+@app.command(rich_help_panel=SERVICES)
 def ingest() -> None:
     """Raw topics to canonical events: decode, contract, identity, gate, quarantine."""
     from ingestion.app import run_ingestion
@@ -143,6 +154,24 @@ def train() -> None:
     from leadline.questions import train_and_show
 
     train_and_show(environment.settings(), console)
+
+
+@app.command(rich_help_panel=QUESTIONS)
+def conformance(
+    url: Annotated[str, typer.Argument(help="Of a running receiver, e.g. http://127.0.0.1:8090.")],
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="CONNECTION=env:NAME or CONNECTION=file:PATH: a sender's private key (SendGrid)."),
+    ] = None,
+) -> None:
+    """Play every declared sender against a receiver: signed, forged, stale, replayed, broken and oversize requests.
+
+    What is signed properly is taken: each connection gets a few deliveries, marked as tests where their vendor has a
+    mark, the rest set aside in quarantine. Exits with 1 if the receiver did not do as it must.
+    """
+    from leadline.conformance import show_conformance
+
+    raise SystemExit(show_conformance(environment.settings(), url, key or [], console))
 
 
 @app.command(rich_help_panel=QUESTIONS)

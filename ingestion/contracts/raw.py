@@ -17,6 +17,7 @@ ALERTS_TOPIC = "alerts"
 # Headers of a raw message.
 SOURCE_SYSTEM = "source-system"  # which adapter reads it: hubspot, segment, …
 SOURCE_ACCOUNT = "source-account"  # the sender's own account with the vendor; part of `source`
+CONNECTION = "connection"  # the receiver's connection that a message came by
 CONTENT_TYPE = "content-type"
 RECEIVED_TIME = "received-time"  # RFC 3339, our clock at ingress; else the Kafka timestamp
 TRACEPARENT = "traceparent"

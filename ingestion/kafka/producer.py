@@ -155,6 +155,13 @@ class DurableProducer:
         if error is not None:
             raise DeliveryFailed(f"topic {topic}: {error.str()}")
 
+    def reaches_the_broker(self, patience: timedelta = timedelta(seconds=2)) -> bool:
+        """Whether a broker answers in time. Blocks."""
+        try:
+            return bool(self._producer.list_topics(timeout=patience.total_seconds()).brokers)
+        except KafkaException:
+            return False
+
     def close(self) -> None:
         """Stop. What was not flushed may be lost, as after a crash; order still holds."""
         self._closing.set()

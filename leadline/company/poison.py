@@ -16,7 +16,7 @@ from leadline.company.dice import Ids
 from leadline.company.wire import Element, Fate
 from leadline.company.world import Person
 
-HUGE = 900_000  # bytes: the broker takes it, the platform's cap of 512 KiB does not
+HUGE = 900_000  # bytes: the broker takes it, the platform's cap does not
 DEPTH = 5_000
 WHOLE_BODIES = frozenset({"poison_broken_json"})  # bytes of a whole message, also where the vendor sends arrays
 UNKNOWN_SYSTEM = "legacy-erp"

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from ingestion.contracts.raw import RAW_TOPICS
+from ingestion.decode import MAX_BYTES
 from leadline.company import Company, Fate, generate
 
 ARRAYS = {"hubspot", "sendgrid"}
-CAP = 512 * 1024  # bytes of a raw message that the platform reads
+CAP = MAX_BYTES
 
 
 def test_the_same_seed_gives_the_same_bytes(small: Company, end: datetime) -> None:

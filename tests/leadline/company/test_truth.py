@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from ingestion.contracts.event import Actor, Draft, IdentifierType
+from ingestion.decode import MAX_BYTES
 from ingestion.errors import Quarantine
 from ingestion.sources import ADAPTERS
 from ingestion.sources.adapter import SourceContext, Tenant, source_uri
@@ -18,7 +19,7 @@ from leadline.company.forms import ROLE_MAILBOXES
 from leadline.company.visits import BLOCKED
 from leadline.company.world import Kind
 
-CAP = 512 * 1024
+CAP = MAX_BYTES
 TENANT = Tenant("demo", frozenset({firm.DOMAIN}), frozenset(), firm.WORKSPACE)
 Identifier = tuple[str, str, str]
 Read = list[tuple[ElementTruth, Draft | None]]

@@ -1,0 +1,157 @@
+"""The connections file: who may send to us, each with its secrets by reference.
+
+    [acme-hubspot]                       # POST /in/acme-hubspot
+    sender = "hubspot"
+    account = "62515"                    # the sender's own account; part of every event's source
+    secrets = ["env:HUBSPOT_SECRET"]     # two while one is being rotated
+
+A reference is `env:NAME` or `file:PATH`. Secrets themselves never stand in the file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ingestion.decode import DEFAULT_ACCOUNT, MAX_BYTES
+from ingestion.errors import SettingsError
+from ingestion.receiver.limits import AddressList, Bucket
+from ingestion.receiver.senders import SENDERS, Sender
+from ingestion.receiver.signatures import WriteKey
+from ingestion.sources import ADAPTERS
+from ingestion.sources.adapter import Adapter
+
+MAX_SECRETS = 2
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+
+class Declared(BaseModel):
+    """One table of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sender: str
+    account: str = Field(DEFAULT_ACCOUNT, min_length=1, max_length=100)
+    secrets: list[str] = Field(default_factory=list, max_length=MAX_SECRETS)
+    verify_token: str | None = None  # Meta's handshake
+    allow: list[str] = Field(default_factory=list, max_length=1000)  # addresses and networks; empty: any
+    origins: list[str] = Field(default_factory=list, max_length=100)  # of websites, for what browsers send
+    requests_per_second: float = Field(200, gt=0, le=100_000)
+    burst: int = Field(400, ge=1, le=1_000_000)
+    max_body_bytes: int = Field(MAX_BYTES, ge=1, le=MAX_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One declared sender, ready to be asked."""
+
+    name: str
+    kind: str  # the sender's name in `SENDERS`
+    sender: Sender
+    adapter: Adapter
+    account: str
+    secrets: tuple[bytes, ...] = field(repr=False)
+    verify_token: bytes | None = field(repr=False)
+    allow: AddressList
+    origins: frozenset[str]
+    bucket: Bucket
+    max_body_bytes: int
+
+
+def load_connections(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, Connection]:
+    """The connections of a file by name.
+
+    Raises:
+        SettingsError: the file or a secret is missing or wrong; names the connection and the field, no secret.
+    """
+    try:
+        tables = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise SettingsError(
+            f"connections file {path}: {error.strerror}. Set LEADLINE_CONNECTIONS; docs/how-to-connect-a-sender.md"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"connections file {path}: {error}") from None
+    found = {name: _connection(name, table, environment) for name, table in tables.items()}
+    _require_distinct_write_keys(found)
+    return found
+
+
+def address_list(entries: Iterable[str], field: str = "LEADLINE_TRUSTED_PROXIES") -> AddressList:
+    """Addresses and networks as they are written. Raises `SettingsError` for what is neither."""
+    try:
+        return AddressList(ipaddress.ip_network(entry.strip(), strict=False) for entry in entries)
+    except ValueError as error:
+        raise SettingsError(f"{field}: {error}") from None
+
+
+def _connection(name: str, table: object, environment: Mapping[str, str]) -> Connection:
+    if not _NAME.fullmatch(name):
+        raise SettingsError(f"connection {name!r}: expected a name of small letters, digits and hyphens")
+    try:
+        declared = Declared.model_validate(table)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise SettingsError(f"connection {name}: {faults}") from None
+    sender = SENDERS.get(declared.sender)
+    if sender is None:
+        raise SettingsError(f"connection {name}: sender {declared.sender!r}, expected one of {', '.join(SENDERS)}")
+    secrets = tuple(secret_of(name, reference, environment) for reference in declared.secrets)
+    if sender.scheme.needs_secret and not secrets:
+        raise SettingsError(f"connection {name}: secrets is empty, and {declared.sender} proves itself by one")
+    if sender.browsers and not declared.origins:
+        raise SettingsError(f'connection {name}: origins is empty; name the website, e.g. ["https://www.acme.com"]')
+    try:
+        for secret in secrets:
+            sender.scheme.require_form(secret)
+    except ValueError:
+        raise SettingsError(
+            f"connection {name}: a secret has not the form of {declared.sender}'s keys; copy it again"
+        ) from None
+    return Connection(
+        name,
+        declared.sender,
+        sender,
+        ADAPTERS[sender.system],
+        declared.account,
+        secrets,
+        None if declared.verify_token is None else secret_of(name, declared.verify_token, environment),
+        address_list(declared.allow, f"connection {name}: allow"),
+        frozenset(declared.origins),
+        Bucket(declared.requests_per_second, declared.burst),
+        declared.max_body_bytes,
+    )
+
+
+def secret_of(name: str, reference: str, environment: Mapping[str, str] = os.environ) -> bytes:
+    """What a reference of connection `name` refers to. Raises `SettingsError`, which never repeats a secret."""
+    kind, _, place = reference.partition(":")
+    if kind == "env":
+        value = environment.get(place, "")
+    elif kind == "file":
+        try:
+            value = Path(place).read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            value = ""
+    else:
+        raise SettingsError(f"connection {name}: a secret is no reference, expected env:NAME or file:PATH")
+    if not value:
+        raise SettingsError(f"connection {name}: {reference} is missing or empty")
+    return value.encode()
+
+
+def _require_distinct_write_keys(found: Mapping[str, Connection]) -> None:
+    """A write key alone says which connection a call of Segment's API belongs to."""
+    owners: dict[bytes, str] = {}
+    for one in found.values():
+        if isinstance(one.sender.scheme, WriteKey):
+            for secret in one.secrets:
+                if (other := owners.setdefault(secret, one.name)) != one.name:
+                    raise SettingsError(f"connections {other} and {one.name} have the same write key")
