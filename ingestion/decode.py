@@ -141,6 +141,7 @@ def subject(body: bytes, headers: Mapping[str, str], adapter: Adapter) -> str | 
     """The id of the object that a body's first element is about: the key of a raw message. `None` if none is found.
 
     Messages about one object then keep their order on the raw topic. Bodies about several go with the first.
+    Raises `RecursionError` for a body that is nested more deeply than any reader follows.
     """
     try:
         media = _media_type(headers.get(CONTENT_TYPE, ""))
@@ -152,6 +153,6 @@ def subject(body: bytes, headers: Mapping[str, str], adapter: Adapter) -> str | 
                 found = None if found is None else _decode_fields(found).get(name)
             if found is not None and (value := msgspec.json.decode(found, type=str | int | None)):
                 return plain_id(value)
-    except (Quarantine, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+    except (Quarantine, msgspec.DecodeError, UnicodeDecodeError, ValueError):
         return None
     return None

@@ -57,15 +57,26 @@ class ReceiverMetrics:
             "leadline_receiver_seconds", "From the headers to the answer", buckets=BATCH_SECONDS, registry=registry
         )
 
+        # Looking a labelled counter up costs more than counting.
+        self._by_answer: dict[tuple[str, int], Counter] = {}
+        self._by_connection: dict[str, tuple[Counter, Counter]] = {}
+
     def answered(self, connection: str, status: int, seconds: float) -> None:
         """A request to a connection was answered."""
-        self._requests.labels(connection, status).inc()
+        counter = self._by_answer.get((connection, status))
+        if counter is None:
+            counter = self._by_answer[connection, status] = self._requests.labels(connection, status)
+        counter.inc()
         self._seconds.observe(seconds)
 
     def stored(self, connection: str, size: int) -> None:
         """A delivery of `size` bytes is durable."""
-        self._stored.labels(connection).inc()
-        self._bytes.labels(connection).inc(size)
+        counters = self._by_connection.get(connection)
+        if counters is None:
+            counters = self._stored.labels(connection), self._bytes.labels(connection)
+            self._by_connection[connection] = counters
+        counters[0].inc()
+        counters[1].inc(size)
 
     def repeated(self, connection: str) -> None:
         """A delivery was stored before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.progress import track
@@ -24,7 +25,7 @@ def show_conformance(settings: PlatformSettings, url: str, keys: Sequence[str], 
         if name not in connections or not reference:
             raise LeadlineError(f"--key {name}: expected CONNECTION=env:NAME with a connection of the connections file")
         signing_keys[name] = secret_of(name, reference)
-    played = all_cases(connections, signing_keys, time.time(), settings.receiver_url or url)
+    played = all_cases(connections, signing_keys, time.time(), settings.receiver_url or f"https://{urlsplit(url).netloc}")
     outcomes = list(track(play(url, iter(played)), "playing senders", total=len(played), console=console))
     console.print(_table(outcomes))
     wrong = sum(not outcome.held for outcome in outcomes)

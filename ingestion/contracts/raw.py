@@ -19,6 +19,7 @@ SOURCE_SYSTEM = "source-system"  # which adapter reads it: hubspot, segment, …
 SOURCE_ACCOUNT = "source-account"  # the sender's own account with the vendor; part of `source`
 CONNECTION = "connection"  # the receiver's connection that a message came by
 CONTENT_TYPE = "content-type"
+SEGMENT_CALL = "segment-call"  # which of Segment's calls a body is that does not say so itself
 RECEIVED_TIME = "received-time"  # RFC 3339, our clock at ingress; else the Kafka timestamp
 TRACEPARENT = "traceparent"
 IMPORTED = "imported"  # "true" for replayed history: knowledge time is the received time

@@ -4,12 +4,14 @@ Delivery is at least once. Producers keep the order of what they send and leave 
 after the effects of what they read are durable.
 """
 
+from ingestion.kafka.acknowledged import AcknowledgingProducer
 from ingestion.kafka.admin import Lags, create_topics, group_lag, partition_count, read_topic, topic_is_drained
 from ingestion.kafka.consumer import AlignedConsumer
 from ingestion.kafka.producer import DurableProducer
 from ingestion.kafka.record import Record, partition_for
 
 __all__ = [
+    "AcknowledgingProducer",
     "AlignedConsumer",
     "DurableProducer",
     "Lags",

@@ -29,6 +29,31 @@ _SERVE_EVERY = 500  # sends between two looks at what was acknowledged
 Delivered = Callable[[KafkaError | None, Any], None]
 
 
+def durable_client(bootstrap: str, config: Mapping[str, Any]) -> Producer:
+    """A client whose acknowledged messages every in-sync replica has, each once."""
+    # lz4: measured against none, snappy and zstd on 540-byte events, the least CPU of those that halve the bytes.
+    return Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "enable.idempotence": True,
+            "acks": "all",
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "compression.type": "lz4",
+            "log_level": 4,
+            **config,
+        },
+        logger=_Quiet(log),
+    )
+
+
+def reaches_a_broker(client: Producer, patience: timedelta = timedelta(seconds=2)) -> bool:
+    """Whether a broker answers in time. Blocks."""
+    try:
+        return bool(client.list_topics(timeout=patience.total_seconds()).brokers)
+    except KafkaException:
+        return False
+
+
 class DurableProducer:
     """Sends to Kafka; `flush` returns only when everything sent is acknowledged by all in-sync replicas.
 
@@ -36,23 +61,16 @@ class DurableProducer:
     """
 
     def __init__(self, bootstrap: str, *, linger_ms: float = 5, client_config: Mapping[str, Any] | None = None) -> None:
-        # lz4: measured against none, snappy and zstd on 540-byte events, the least CPU of those that halve the bytes.
-        self._producer = Producer(
+        self._producer = durable_client(
+            bootstrap,
             {
-                "bootstrap.servers": bootstrap,
-                "enable.idempotence": True,
                 "enable.gapless.guarantee": True,
-                "acks": "all",
                 "message.timeout.ms": 0,
-                "message.max.bytes": MAX_MESSAGE_BYTES,
-                "compression.type": "lz4",
                 "linger.ms": linger_ms,
                 "queue.buffering.max.messages": 500_000,
                 "queue.buffering.max.kbytes": 256 * 1024,
-                "log_level": 4,
                 **(client_config or {}),
             },
-            logger=_Quiet(log),
         )
         self._failures: dict[str, str] = {}
         self._sent = 0
@@ -154,13 +172,6 @@ class DurableProducer:
             ) from None
         if error is not None:
             raise DeliveryFailed(f"topic {topic}: {error.str()}")
-
-    def reaches_the_broker(self, patience: timedelta = timedelta(seconds=2)) -> bool:
-        """Whether a broker answers in time. Blocks."""
-        try:
-            return bool(self._producer.list_topics(timeout=patience.total_seconds()).brokers)
-        except KafkaException:
-            return False
 
     def close(self) -> None:
         """Stop. What was not flushed may be lost, as after a crash; order still holds."""

@@ -1,17 +1,12 @@
-"""Reads a request's body under caps: on its bytes, on what they unpack to, on its nesting and on the time it takes."""
+"""Reads a request's body under caps: on its bytes, and on what they unpack to."""
 
 from __future__ import annotations
 
-import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-import msgspec
-
 from ingestion.receiver.request import Refused
-
-READ_SECONDS = 10.0
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -20,26 +15,23 @@ class SenderGone(Exception):
     """The sender hung up before its body was complete. Nothing was kept and nobody waits for an answer."""
 
 
-async def read_body(receive: Receive, declared: bytes | None, encoding: bytes, cap: int) -> bytes:
-    """The whole body, unpacked.
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], cap: int) -> bytes:
+    """The whole body, unpacked. The server ends senders that are too slow; see `ingestion.receiver.server`.
 
     Args:
-        declared: the header Content-Length, if sent.
-        encoding: the header Content-Encoding; gzip and deflate are unpacked.
+        headers: by Content-Encoding, gzip and deflate are unpacked.
         cap: the most bytes, before and after unpacking.
 
     Raises:
-        Refused: 408, 413 or 415; 400 for a body that does not unpack.
+        Refused: 413 or 415; 400 for a body that does not unpack.
         SenderGone: see there.
     """
-    if declared is not None and declared.isdigit() and int(declared[:20]) > cap:
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:20]) > cap:
         raise _too_large(cap)
-    try:
-        async with asyncio.timeout(READ_SECONDS):
-            body = await _all_of(receive, cap)
-    except TimeoutError:
-        raise Refused(408, f"the body was not complete after {READ_SECONDS:.0f} s") from None
-    return body if encoding in (b"", b"identity") else _unpacked(body, encoding, cap)
+    body = await _all_of(receive, cap)
+    encoding = headers.get(b"content-encoding", b"identity")
+    return body if encoding == b"identity" else _unpacked(body, encoding, cap)
 
 
 async def _all_of(receive: Receive, cap: int) -> bytes:
@@ -76,16 +68,6 @@ def _unpacked(body: bytes, encoding: bytes, cap: int) -> bytes:
     if not unpacking.eof or unpacking.unused_data:
         raise Refused(400, "the packed body is cut short or has something behind its end")
     return plain
-
-
-def require_shallow(body: bytes) -> None:
-    """Raise `Refused` with 400 for JSON nested deeper than its reader follows; what is no JSON passes."""
-    try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-    except RecursionError:
-        raise Refused(400, "the body is nested too deeply") from None
-    except msgspec.DecodeError:
-        return  # kept as it is: ingestion says what is wrong with it
 
 
 def _too_large(cap: int) -> Refused:

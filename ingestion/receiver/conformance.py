@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httpx2
+from msgspec.structs import replace
 
 from ingestion.receiver.connections import Connection
 from ingestion.receiver.examples import example
@@ -67,12 +68,9 @@ def cases(connection: Connection, key: bytes | None, now: float, base: str = "")
         yield case("the same once more", signed(plain), 200, answer)
         if len(connection.secrets) > 1 and not isinstance(scheme, SendGrid):
             yield case("signed with the other secret", signed(plain, by=connection.secrets[1]), 200, answer)
-        in_body = isinstance(scheme, BodyKey)  # a key cannot be read from what cannot be read
-        cut = replace(plain, body=body[: len(body) // 2]) if not in_body else None
-        if cut is not None and media == "application/json":
-            yield case("body cut short", signed(cut), 200, answer)
-        deep = replace(plain, body=b"[" * 100_000 + b"]" * 100_000)
-        if not in_body:
+        if media == "application/json" and not isinstance(scheme, BodyKey):  # a key cannot be read from a broken body
+            yield case("body cut short", signed(replace(plain, body=body[: len(body) // 2])), 200, answer)
+            deep = replace(plain, body=b"[" * 100_000 + b"]" * 100_000)
             yield case("nested 100,000 deep", signed(deep), 400)
         packed = signed(plain)
         headers = {**packed.headers, b"content-encoding": b"gzip"}

@@ -16,10 +16,12 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ingestion.contracts.raw import CONNECTION, SOURCE_ACCOUNT, SOURCE_SYSTEM
 from ingestion.decode import DEFAULT_ACCOUNT, MAX_BYTES
 from ingestion.errors import SettingsError
 from ingestion.receiver.limits import AddressList, Bucket
@@ -48,7 +50,7 @@ class Declared(BaseModel):
     max_body_bytes: int = Field(MAX_BYTES, ge=1, le=MAX_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Connection:
     """One declared sender, ready to be asked."""
 
@@ -63,6 +65,11 @@ class Connection:
     origins: frozenset[str]
     bucket: Bucket
     max_body_bytes: int
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Of every raw message that comes by it."""
+        return {SOURCE_SYSTEM: self.adapter.SOURCE.system, SOURCE_ACCOUNT: self.account, CONNECTION: self.name}
 
 
 def load_connections(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, Connection]:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ingestion.kafka import DurableProducer
+from ingestion.kafka import AcknowledgingProducer
 
-ACKNOWLEDGED_MS = 3_500  # less than the 4 to 5 s that senders wait for an answer
+GIVE_UP_MS = 3_500  # less than the 4 to 5 s that senders wait for an answer
+LINGER_MS = 1.0  # deliveries of one millisecond share a request to the broker
 
 
 class KafkaOutlet:
-    """Appends to the raw topics.
-
-    Order needs no guarantee here, for nothing was promised to a sender that was not answered: a message that is not
-    acknowledged in time is given up, and its sender told to send it again.
-    """
+    """Appends to the raw topics."""
 
     def __init__(self, bootstrap: str) -> None:
-        timeouts = {"message.timeout.ms": ACKNOWLEDGED_MS, "enable.gapless.guarantee": False}
-        self._producer = DurableProducer(bootstrap, linger_ms=0, client_config=timeouts)
+        self._producer = AcknowledgingProducer(bootstrap, give_up_ms=GIVE_UP_MS, linger_ms=LINGER_MS)
 
     async def append(self, topic: str, key: str | None, value: bytes, headers: Mapping[str, str]) -> None:
         """See `ingestion.receiver.asgi.Outlet.append`."""
-        await self._producer.send_acknowledged(topic, key=key, value=value, headers=headers)
+        await self._producer.send(topic, key, value, headers)
 
     def ready(self) -> bool:
         """See `ingestion.receiver.asgi.Outlet.ready`."""

@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ingestion.errors import IngestionError
 
+Headers = tuple[tuple[bytes, bytes], ...]
 
-@dataclass(frozen=True, slots=True)
-class Request:
+
+class Request(msgspec.Struct, frozen=True, gc=False):
     """One request as it was sent. Header names are in lower case."""
 
     method: str
     path: str  # percent-encoded, as on the wire
     query: str = ""
-    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = {}
     body: bytes = b""
-    base: str = ""  # scheme and host by which the sender knows us, `https://hooks.acme.com`
+    base: str = ""  # scheme and host by which the sender knows us; else as the request says, by https
 
     @property
     def uri(self) -> str:
         """The address that the sender used, as some sign it."""
-        return f"{self.base}{self.path}{f'?{self.query}' if self.query else ''}"
+        base = self.base or f"https://{self.header(b'host')}"
+        return f"{base}{self.path}{f'?{self.query}' if self.query else ''}"
 
     def header(self, name: bytes) -> str:
         """A header's value; empty if it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """A response."""
 
     status: int = 200
     body: bytes = b""
     media: bytes = b"application/json"
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    headers: Headers = ()
+
+    def having(self, headers: Headers) -> Answer:
+        """The same with more headers."""
+        return msgspec.structs.replace(self, headers=self.headers + headers) if headers else self
 
 
 class Refused(IngestionError):

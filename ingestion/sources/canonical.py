@@ -90,10 +90,8 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
     """Checks one published event and takes it over."""
     sent = _decode(element)
     _check(sent)
-    # CloudEvents' duplicates are those of one source; a publisher's second source must not clash with its first.
-    same = sent.source is None or sent.source == context.source
     return Draft(
-        id=plain_id(sent.id if same else f"{sent.source} {sent.id}"),
+        id=event_id(sent.id, sent.source, context),
         source=context.source,
         type=sent.type,
         time=from_moment(sent.time, "time"),
@@ -114,6 +112,15 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
         test=sent.test,
         sequence=sent.sequence,
     )
+
+
+def event_id(sent: str, source: str | None, context: SourceContext) -> str:
+    """The id of an event that its publisher names by `source` and `id`, as CloudEvents' duplicates are known.
+
+    A publisher's second source must not clash with its first.
+    """
+    same = source is None or source == context.source
+    return plain_id(sent if same else f"{source} {sent}")
 
 
 def _check(sent: Published) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from ingestion.contracts.raw import RAW_TOPICS
 from ingestion.kafka import create_topics, read_topic
-from ingestion.receiver import body as body_module
 from ingestion.receiver import server
 from ingestion.receiver.conformance import all_cases, play
 from ingestion.receiver.connections import Connection, address_list
@@ -41,7 +40,7 @@ def test_every_sender_is_answered_as_it_must_be(
     client: httpx2.Client, connections: dict[str, Connection], outlet: RecordingOutlet
 ) -> None:
     signing = {"acme-sendgrid": keys("sendgrid")[0][0]}
-    played = all_cases(connections, signing, time.time(), str(client.base_url).rstrip("/"))
+    played = all_cases(connections, signing, time.time(), f"https://{client.base_url.netloc.decode()}")
     outcomes = list(play(str(client.base_url), iter(played)))
     assert [(one.case.connection, one.case.name, one.status) for one in outcomes if not one.held] == []
     assert {one.case.connection for one in outcomes} >= connections.keys()
@@ -192,7 +191,7 @@ def test_only_addresses_on_the_list_may_call_and_a_trusted_proxy_speaks_for_othe
 def test_bodies_that_do_not_unpack_are_refused(
     client: httpx2.Client, connections: dict[str, Connection], outlet: RecordingOutlet, packing: bytes
 ) -> None:
-    request = replace(signed(connections["acme-zendesk"]), body=packing)
+    request = msgspec.structs.replace(signed(connections["acme-zendesk"]), body=packing)
     assert post(client, request, content_encoding="gzip").status_code == 400
     assert outlet.kept == []
 
@@ -213,7 +212,7 @@ def _ended(connection: socket.socket) -> bytes:
 def test_slow_headers_end_after_a_while_and_hold_nobody_up(
     client: httpx2.Client, connections: dict[str, Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.3)
     silent, slow = _connect(client), _connect(client)
     slow.sendall(b"POST /in/acme-zendesk HTTP/1.1\r\nhost: x\r\nx-drip: ")
     again = _connect(client)
@@ -227,7 +226,7 @@ def test_slow_headers_end_after_a_while_and_hold_nobody_up(
 def test_slow_bodies_end_after_a_while(
     client: httpx2.Client, outlet: RecordingOutlet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body_module, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.3)
     slow = _connect(client)
     slow.sendall(b"POST /in/acme-zendesk HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nfour")
     assert _ended(slow).startswith(b"HTTP/1.1 408")

@@ -6,12 +6,12 @@ import base64
 import hashlib
 import hmac
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ingestion.receiver.request import Refused, Request
 from ingestion.receiver.senders import SENDERS

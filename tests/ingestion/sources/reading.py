@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,25 +16,38 @@ from ingestion.sources.adapter import Tenant
 
 RECEIVED = datetime(2025, 11, 1, tzinfo=UTC)
 TENANT = Tenant("demo", frozenset({"northlight-data.com"}), frozenset({"25681700"}), "northlight")
+NO_HEADERS: Mapping[str, str] = {}
 
 
-def read_all(system: str, body: Any, account: str = "northlight", tenant: Tenant = TENANT) -> list[Draft | Quarantine]:
-    """What became of each element of a body."""
+def read_all(
+    system: str,
+    body: Any,
+    account: str = "northlight",
+    tenant: Tenant = TENANT,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> list[Draft | Quarantine]:
+    """What became of each element of a body. `headers` stand above the usual ones."""
     value = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    headers = {SOURCE_SYSTEM: system, SOURCE_ACCOUNT: account, CONTENT_TYPE: "application/json"}
-    return read(RawMessage("raw.crm", 0, 0, None, value, headers, RECEIVED), tenant)
+    usual = {SOURCE_SYSTEM: system, SOURCE_ACCOUNT: account, CONTENT_TYPE: "application/json"}
+    return read(RawMessage("raw.crm", 0, 0, None, value, usual | dict(headers), RECEIVED), tenant)
 
 
-def read_one(system: str, body: Any, account: str = "northlight", tenant: Tenant = TENANT) -> Draft:
+def read_one(
+    system: str,
+    body: Any,
+    account: str = "northlight",
+    tenant: Tenant = TENANT,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> Draft:
     """The draft of a body that holds one good element."""
-    [found] = read_all(system, body, account, tenant)
+    [found] = read_all(system, body, account, tenant, headers)
     assert isinstance(found, Draft), repr(found)
     return found
 
 
-def reason(system: str, body: Any) -> Quarantine:
+def reason(system: str, body: Any, headers: Mapping[str, str] = NO_HEADERS) -> Quarantine:
     """Why a body's only element was set aside."""
-    [found] = read_all(system, body)
+    [found] = read_all(system, body, headers=headers)
     assert isinstance(found, Quarantine), repr(found)
     return found
 
