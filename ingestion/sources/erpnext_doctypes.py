@@ -92,21 +92,17 @@ def _deal(document: Document) -> Said:
     said = said_of(document, EventType.CRM_STAGE_CHANGED, "deal", COMPANY if document.doctype == "CRM Deal" else FIRM)
     said.deal = text_of(fields.get("opportunity")) if document.doctype == "Quotation" else None
     said.claims = document.claim("deal", said.deal or document.name) + _party(document, said)
-    status = document.word("status")
-    outcome = _DEAL_OUTCOMES.get(status)
-    said.properties |= {"object": "deal", "deal_status": outcome or _DEAL_ENDS.get(status, "open")}
-    if stage := document.word("sales_stage") or status:
-        said.properties["dealstage"] = stage
-    if document.verb == "deleted" or fields.get("docstatus") == 2:
-        said.properties["deal_status"] = "deleted"
-        return said
     amounts = (amount_of(fields.get(name)) for name in ("opportunity_amount", "deal_value", "grand_total"))
     if (amount := next((each for each in amounts if each is not None), None)) is not None:
         said.properties["amount"] = amount
+    status = "cancelled" if document.verb == "deleted" or fields.get("docstatus") == 2 else document.word("status")
+    if not status:  # the admin did not choose it: then nothing is known of where the deal stands
+        said.type = EventType.ACCOUNT_CHANGED
+        return said
+    outcome = _DEAL_OUTCOMES.get(status)
+    stage = document.word("sales_stage") or status
+    said.properties |= {"object": "deal", "dealstage": stage, "deal_status": outcome or _DEAL_ENDS.get(status, "open")}
     if outcome is None:
-        if not status:  # the admin did not choose it: then nothing is known of where the deal stands
-            said.type = EventType.ACCOUNT_CHANGED
-            del said.properties["object"], said.properties["deal_status"]
         return said
     said.type = EventType.CRM_OUTCOME
     said.properties["outcome"] = outcome

@@ -17,7 +17,7 @@ from ingestion.contracts.event import Actor, Draft, EventType
 from ingestion.errors import ContractBroken
 from ingestion.sources import salesforce_change, salesforce_outbound
 from ingestion.sources.adapter import Source, SourceContext
-from ingestion.sources.fields import from_millis, named, plain_id
+from ingestion.sources.fields import from_millis, is_staff, named, plain_id
 from ingestion.sources.salesforce_change import Header
 from ingestion.sources.salesforce_fields import Said, is_own
 from ingestion.sources.salesforce_objects import READERS, Org
@@ -105,6 +105,7 @@ def _draft(
     own: bool = False,
     sequence: str | None = None,
 ) -> Draft:
+    by_customer = said.by_customer and not is_staff(said.private.get("SuppliedEmail"), context)
     return Draft(
         id=plain_id(key),
         source=context.source,
@@ -119,7 +120,7 @@ def _draft(
         consent=said.consent,
         private=said.private,
         text=said.text,
-        actor=Actor.USER if said.by_customer and not own else actor,
+        actor=Actor.USER if by_customer and not own else actor,
         sequence=sequence,
     )
 

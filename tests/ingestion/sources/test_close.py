@@ -223,7 +223,8 @@ def test_who_wrote_is_told_by_user_and_key() -> None:
     assert read_one("close", entry(CLOSE_WON, user_id=None)).actor is Actor.AUTOMATION
     assert read_one("close", entry(CLOSE_WON, api_key_id="api_123")).actor is Actor.AUTOMATION
     for name in ("api_key_id", "oauth_client_id"):
-        own = read_one("close", entry(CLOSE_WON, **{name: "25681700"}))
+        key: dict[str, Any] = {name: "25681700"}
+        own = read_one("close", entry(CLOSE_WON, **key))
         assert (own.actor, own.properties["own_write_back"]) == (Actor.AUTOMATION, True)
 
 

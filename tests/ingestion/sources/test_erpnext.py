@@ -173,6 +173,12 @@ def test_status_of_a_deal(kind: str, status: str, type_: EventType, ours: str) -
     assert draft.properties.get("outcome") == (ours if type_ is EventType.CRM_OUTCOME else None)
 
 
+def test_deal_that_was_deleted_or_cancelled_is_deleted() -> None:
+    for fields in ({"event": "on_trash"}, {"docstatus": 2}):
+        draft = read_one("erpnext", document("Quotation", "SAL-QTN-2025-00004", status="Ordered", **fields))
+        assert (draft.type, draft.properties["deal_status"]) == (EventType.CRM_STAGE_CHANGED, "deleted")
+
+
 def test_opportunity_is_its_partys() -> None:
     name, party = "CRM-OPP-2025-00003", "CRM-LEAD-2025-00001"
     of_lead = read_one("erpnext", {"name": name, "opportunity_from": "Lead", "party_name": party, "status": "Open"})
@@ -206,7 +212,7 @@ def test_quotation_stands_for_its_opportunity() -> None:
 
 
 def test_deal_without_its_status_says_nothing_of_where_it_stands() -> None:
-    draft = read_one("erpnext", document("Opportunity", "CRM-OPP-2025-00003", opportunity_amount=5))
+    draft = read_one("erpnext", document("Opportunity", "CRM-OPP-2025-00003", opportunity_amount=5, sales_stage="Demo"))
     assert (draft.type, draft.properties) == (EventType.ACCOUNT_CHANGED, {"amount": 5.0})
 
 

@@ -387,6 +387,8 @@ def test_case_is_a_ticket() -> None:
     assert draft.claims == (record("contact", CONTACT), email("jo@acme.com", verified=False))
     assert draft.text == "Help\n\nNothing syncs"
     assert draft.properties == {"action": "created", "status": "new", "priority": "high", "via": "web"}
+    body["data"]["payload"]["SuppliedEmail"] = "eva@northlight-data.com"
+    assert read_one("salesforce", body).actor is Actor.STAFF
     closed = read_one("salesforce", change("Case", "5005f00000Abc12AAC", Status="Closed", IsClosed=True))
     assert (closed.type, closed.actor) == (EventType.TICKET_SOLVED, Actor.STAFF)
 
