@@ -34,11 +34,12 @@ down: $(STAMP) ## Clear .local/: everything the demo and `make up` left
 test: $(STAMP) ## Every test
 	@$(BIN)/python -m pytest
 
-check: $(STAMP) ## Exactly what CI checks: ruff, mypy, import order, documents, secrets
+check: $(STAMP) ## Exactly what CI checks: ruff, mypy, import order, contracts, documents, secrets
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(MAKE) mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/leadline contracts check
 	@$(BIN)/python -m scripts.check_docs
 	@$(BIN)/python -m scripts.check_secrets
 

@@ -1,7 +1,7 @@
 """`make compose-test`: docker-compose.yml exactly as a user runs it, from nothing to nothing.
 
-Builds the image, starts every service, publishes the demo company, trains, scores leads through the API, kills one
-service of each kind and sees that the platform comes back with everything it knew, then takes all of it down.
+Builds the image, starts every service, publishes the demo company, trains, scores leads through the API, sends a
+webhook, kills one service of each kind and sees that the platform comes back with all it knew, then takes it all down.
 """
 
 import argparse
@@ -11,15 +11,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.engine import docker_engine
 from deploy.shell import CommandError, say, wait_until
 from deploy.stack import ROOT, Stack, require
 from deploy.standin.images import provide_images
+from ingestion.contracts.event import SCHEMA
 
 _STORES = ("kafka", "postgres", "redis")
-_PROCESSES = ("mlflow", "features", "ingest", "api")
+_PROCESSES = ("mlflow", "features", "ingest", "receiver", "api")
 _ANSWER_FIELDS = {"id", "score", "tier", "route", "model", "policy"}
 
 
@@ -74,6 +76,9 @@ def _scenario(stack: Stack, *, people: int) -> None:
         receipts = [_score(stack, lead) for lead in leads[:50]]
         _find_all(stack, receipts)
         say(f"  scored by {receipts[0]['model']}")
+    with _step("sending a signed webhook, and asking for the score of whom it is about"):
+        require(stack.deliver({}, signed=False) == 401, "an unsigned webhook was not refused with 401")
+        receipts.append(_score_by_webhook(stack, "first@webhooks-of-compose.com"))
     for service in _STORES:
         with _step(f"killing {service}, starting it again, and asking for what was recorded before"):
             stack.kill(service)
@@ -92,7 +97,7 @@ def _scenario(stack: Stack, *, people: int) -> None:
         stack.wait_drained(seconds=180)
         newcomers = [lead for lead in _leads(stack) if lead not in set(leads)]
         require(len(newcomers) >= 10, f"only {len(newcomers)} leads are new")
-        _find_all(stack, [_score(stack, newcomers[0])])
+        _find_all(stack, [_score(stack, newcomers[0]), _score_by_webhook(stack, "second@webhooks-of-compose.com")])
     with _step("recomputing every decision from the lake, the model and the policy"):
         stack.wait_drained(seconds=60)
         say(stack.job("lake", "verify", "all").strip())
@@ -129,6 +134,25 @@ def _score(stack: Stack, lead: str) -> dict[str, object]:
     status, answer = stack.ask("POST", "/v1/scores", {"lead": lead})
     require(status == 200, f"POST /v1/scores for {lead} answered {status}: {answer}")
     require(answer.keys() >= _ANSWER_FIELDS, f"the answer lacks {_ANSWER_FIELDS - answer.keys()}: {answer}")
+    return _remembered(answer)
+
+
+def _score_by_webhook(stack: Stack, email: str) -> dict[str, object]:
+    """Tell the receiver about a new person, and score that person as soon as the event has gone the whole way."""
+    event = {
+        "dataschema": SCHEMA,
+        "id": email.partition("@")[0],
+        "type": "lead.form_submitted",
+        "time": datetime.now(UTC).isoformat(),
+        "channel": "web",
+        "claims": [{"type": "email", "value": email}],
+        "properties": {"jobtitle": "VP Data"},
+    }
+    status = stack.deliver(event)
+    require(status == 200, f"the receiver answered {status} to a signed webhook")
+    asked = {"identifier": {"type": "email", "value": email}}
+    wait_until("a webhook is a lead with a score", lambda: stack.ask("POST", "/v1/scores", asked)[0] == 200, seconds=60)
+    _, answer = stack.ask("POST", "/v1/scores", asked)
     return _remembered(answer)
 
 

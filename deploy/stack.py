@@ -4,20 +4,30 @@ The invariant: it runs as a Compose project of its own, with its own volumes, po
 that already runs on this machine is not touched.
 """
 
+import base64
 import hashlib
 import json
 import os
 import secrets
 import socket
+import time
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 from deploy.shell import CommandError, run, wait_until
+from ingestion.receiver.request import Request
+from ingestion.receiver.senders import SENDERS
 from leadline.company import firm
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "leadline-compose-test"
+_CONNECTIONS = """
+[compose-test]
+sender = "standard-webhooks"
+account = "compose-test"
+secrets = ["env:WEBHOOK_SECRET"]
+"""
 
 
 class Stack:
@@ -31,7 +41,11 @@ class Stack:
             folder: Where the env file is written.
         """
         self._api_key = secrets.token_urlsafe(32)
-        self.api_port = _free_port()
+        self._webhook_secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
+        self.api_port, self.receiver_port = _free_port(), _free_port()
+        self._folder = folder
+        (folder / "connections.toml").write_text(_CONNECTIONS)
+        (folder / "connections.env").write_text(f"WEBHOOK_SECRET={self._webhook_secret}\n")
         env_file = folder / "compose.env"
         env_file.touch(mode=0o600)
         env_file.write_text("".join(f"{name}={value}\n" for name, value in self._variables().items()))
@@ -50,7 +64,10 @@ class Stack:
             "LEADLINE_STAFF_DOMAINS": firm.DOMAIN,
             "LEADLINE_PRODUCT_SCOPE": firm.WORKSPACE,
             "LEADLINE_VERSION": "compose-test",
+            "LEADLINE_CONNECTIONS": str(self._folder / "connections.toml"),
+            "LEADLINE_CONNECTION_SECRETS": str(self._folder / "connections.env"),
             "PUBLISHED_API_PORT": str(self.api_port),
+            "PUBLISHED_RECEIVER_PORT": str(self.receiver_port),
             "PUBLISHED_MLFLOW_PORT": str(_free_port()),
         }
 
@@ -107,6 +124,24 @@ class Stack:
             return answer.status, json.loads(answer.read() or b"null")
         except (OSError, ValueError) as error:
             return 0, str(error)
+        finally:
+            connection.close()
+
+    def deliver(self, event: object, *, signed: bool = True) -> int:
+        """One webhook to the receiver, as a sender on the internet sends it; the status of the answer, 0 for none."""
+        sent = Request(
+            "POST", "/in/compose-test", "", {b"content-type": b"application/json"}, json.dumps(event).encode()
+        )
+        if signed:
+            scheme = SENDERS["standard-webhooks"].scheme
+            sent = scheme.sign(sent, self._webhook_secret.encode(), time.time())
+        connection = HTTPConnection("127.0.0.1", self.receiver_port, timeout=10)
+        headers = {name.decode(): value.decode() for name, value in sent.headers.items()}
+        try:
+            connection.request("POST", sent.path, sent.body, headers)
+            return connection.getresponse().status
+        except OSError:
+            return 0
         finally:
             connection.close()
 

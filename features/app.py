@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from features.gate import FeatureGate
 from features.history import HistoryTable
 from features.metrics import FeatureMetrics
+from features.parting import HeldInLake
 from features.settings import feature_set
 from features.store import OnlineStore
 from features.worker import FeatureWorker
@@ -35,6 +36,7 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
         feature_set(settings),
         gate,
         FeatureMetrics(),
+        HeldInLake(settings.lake),
         partitions=partition_count(bootstrap, EVENTS_TOPIC),
         crash_point=crash_point,
     )

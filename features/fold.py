@@ -6,13 +6,15 @@ is applied at most once: a position at or below the mark of its origin and raw p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from features.activity import Facts, Kind
 from features.clock import DAY, HOUR, micros
 from features.feature_set import Kept
 from features.state import DAYS_KEPT, HOURS_KEPT, ITEM_DAYS, AccountState, LeadState, Stamped, Tiles
-from ingestion.contracts.event import Event, LeadMerged
+from ingestion.contracts.event import Event, LeadMerged, LeadSplit
+from ingestion.contracts.forwards import Forwarding
 
 Key = TypeVar("Key", int, str)
 
@@ -20,9 +22,12 @@ _ACTIVE = int(Kind.ACTIVE)
 MERGES = "|merges|"  # in the marks of merges, between the account and the raw partition
 
 
-def fold_lead(state: LeadState, event: Event, facts: Facts, kept: Kept) -> bool:
-    """Apply `event` to its lead's state, in place. False if it had been applied before."""
-    if not _raise_mark(state.marks, f"{event.lead}|{event.raw.stream}", event.raw.position):
+def fold_lead(state: LeadState, event: Event, facts: Facts, kept: Kept, origin: str | None = None) -> bool:
+    """Apply `event` to its lead's state, in place. False if it had been applied before.
+
+    `origin` is the event's own lead unless that one was parted; see `ingestion.contracts.forwards`.
+    """
+    if not _raise_mark(state.marks, f"{origin or event.lead}|{event.raw.stream}", event.raw.position):
         return False
     if not any(facts):
         return True
@@ -102,9 +107,9 @@ def absorb(survivor: LeadState, absorbed: LeadState) -> bool:
     return True
 
 
-def merge_mark(account: str, merge: LeadMerged) -> str:
-    """Under which mark an account remembers the merges it has heard of; the mark's height is `merge.position`."""
-    return f"{account}{MERGES}{merge.raw.stream}"
+def merge_mark(account: str, forwarding: Forwarding) -> str:
+    """Under which mark an account remembers the forwardings it has heard of; the mark's height is their `position`."""
+    return f"{account}{MERGES}{forwarding.raw.stream}"
 
 
 def rename_person(state: AccountState, account: str, merge: LeadMerged) -> bool:
@@ -114,6 +119,20 @@ def rename_person(state: AccountState, account: str, merge: LeadMerged) -> bool:
     day = state.people.pop(merge.absorbed, None)
     if day is not None:
         _see(state.people, merge.survivor, day)
+    return True
+
+
+def part_person(state: AccountState, account: str, split: LeadSplit, days: Mapping[str, int]) -> bool:
+    """Count a parted lead as the persons that it was, in place. False if that was done before.
+
+    Args:
+        days: the last active day at this account of each part, by its lead.
+    """
+    if not _raise_mark(state.marks, merge_mark(account, split), split.position):
+        return False
+    if state.people.pop(split.lead, None) is not None:
+        for person, day in days.items():
+            _see(state.people, person, day)
     return True
 
 

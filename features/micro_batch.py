@@ -6,7 +6,7 @@ handled at once, one for another partition becomes an outgoing record; both are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,15 +14,35 @@ import msgspec
 
 from features.activity import Facts
 from features.feature_set import FeatureSet
-from features.fold import absorb, fold_account, fold_lead, rename_person, trim_account, trim_lead
+from features.fold import (
+    absorb,
+    fold_account,
+    fold_lead,
+    part_person,
+    rename_person,
+    trim_account,
+    trim_lead,
+)
 from features.history import ACCOUNT, LEAD, OUTBOX, HistoryRow
+from features.parting import Held, shares
 from features.records import Forwarded, Handover, Outgoing, decode_forwarded, decode_handover, encode
 from features.rows import AccountRow, EncodedRow, LeadRow, encode_row
 from features.state import AccountState, LeadState, decode_lead_state, encode_state
-from ingestion.contracts.event import Event, LeadMerged, RecordKind, decode_event, decode_merge
+from ingestion.contracts.event import (
+    Event,
+    Identifier,
+    LeadMerged,
+    LeadSplit,
+    RecordKind,
+    decode_event,
+    decode_merge,
+    decode_split,
+)
+from ingestion.contracts.forwards import part_origin
 from ingestion.kafka import Record, partition_for
 
 TICK = timedelta(microseconds=1)
+Content = Event | LeadMerged | LeadSplit | Handover | Forwarded  # of a record on `events`
 
 
 @dataclass(slots=True)
@@ -34,10 +54,16 @@ class LeadEntry:
     sequence: int = 0
     account: str | None = None
     forward: str | None = None
+    split: LeadSplit | None = None
 
-    @property
-    def survivor(self) -> tuple[str, str] | None:
-        """Survivor and its partition key, if the lead has been absorbed."""
+    def heir(self, identifiers: tuple[Identifier, ...] = ()) -> tuple[str, str] | None:
+        """Who has what was the lead's, and the partition key; `None` for a live lead.
+
+        Of a parted lead, whoever has the identifiers; without any, the first part.
+        """
+        if self.split is not None:
+            part = self.split.part_of(identifiers)
+            return part.lead, part.key
         if self.forward is None:
             return None
         lead, _, key = self.forward.partition("|")
@@ -57,7 +83,7 @@ def lead_entry(row: LeadRow | None) -> LeadEntry:
     """The entry of a stored row; an empty one where nothing is stored."""
     if row is None:
         return LeadEntry(LeadState())
-    return LeadEntry(row.state, row.known_at, row.sequence, row.account, row.forward)
+    return LeadEntry(row.state, row.known_at, row.sequence, row.account, row.forward, row.split)
 
 
 def account_entry(row: AccountRow | None) -> AccountEntry:
@@ -83,7 +109,7 @@ class Entries:
         missing = [lead for lead in dict.fromkeys(leads) if lead not in self.leads]
         if missing:
             self.leads |= zip(missing, map(lead_entry, self._load_leads(missing)), strict=True)
-            self.prefetch([survivor[0] for lead in missing if (survivor := self.leads[lead].survivor)], [])
+            self.prefetch([heir for lead in missing for heir in _heirs(self.leads[lead])], [])
         absent = [account for account in dict.fromkeys(accounts) if account not in self.accounts]
         if absent:
             self.accounts |= zip(absent, map(account_entry, self._load_accounts(absent)), strict=True)
@@ -109,13 +135,27 @@ class Entries:
         return len(self.leads) + len(self.accounts)
 
 
+def _heirs(entry: LeadEntry) -> list[str]:
+    if entry.split is not None:
+        return [part.lead for part in entry.split.parts]
+    heir = entry.heir()
+    return [] if heir is None else [heir[0]]
+
+
 class MicroBatch:
     """Folds records; `rows`, `outgoing` and the newest rows by key are what the worker commits."""
 
     def __init__(
-        self, entries: Entries, features: FeatureSet, owned: frozenset[int], partitions: int, now: datetime
+        self,
+        entries: Entries,
+        features: FeatureSet,
+        owned: frozenset[int],
+        partitions: int,
+        now: datetime,
+        held: Held,
     ) -> None:
         self._entries = entries
+        self._held = held
         self._features = features
         self._owned = owned
         self._partitions = partitions
@@ -147,45 +187,41 @@ class MicroBatch:
         """The leads whose newest change was not imported."""
         return [lead for lead in self.leads if lead not in self._imported]
 
-    def _handle(
-        self, content: Event | LeadMerged | Handover | Forwarded, partition: int, timestamp_ms: int, value: bytes
-    ) -> None:
+    def _handle(self, content: Content, partition: int, timestamp_ms: int, value: bytes) -> None:
         match content:
             case Event():
                 self._event(content, partition, timestamp_ms, value)
             case LeadMerged():
                 self._merge(content, partition, timestamp_ms)
+            case LeadSplit():
+                self._split(content, partition, timestamp_ms)
             case Handover():
                 self._handover(content, partition, timestamp_ms)
             case Forwarded():
                 event = decode_event(content.event)
-                self._fold_lead(
-                    content.survivor, event, self._features.facts_of(event), partition, timestamp_ms, content.event
-                )
+                facts = self._features.facts_of(event)
+                self._fold_lead(content.survivor, event, facts, partition, timestamp_ms, content.event, content.origin)
 
     def _event(self, event: Event, partition: int, timestamp_ms: int, value: bytes) -> None:
         facts = self._features.facts_of(event)
         if event.account is not None:
             entry = self._entries.account(event.account)
-            person = self._person(event.lead, event.partitionkey)
+            person = self._person(event.lead, event.partitionkey, event.data.identifiers)
             if fold_account(entry.state, event, facts, person, self._features.kept):
                 self._account_changed(event.account, event.imported, event.receivedtime)
-        self._fold_lead(event.lead, event, facts, partition, timestamp_ms, value)
+        self._fold_lead(event.lead, event, facts, partition, timestamp_ms, value, event.lead)
 
     def _fold_lead(
-        self, lead: str, event: Event, facts: Facts, partition: int, timestamp_ms: int, value: bytes
+        self, lead: str, event: Event, facts: Facts, partition: int, timestamp_ms: int, value: bytes, origin: str
     ) -> None:
         entry = self._entries.lead(lead)
-        if (survivor := entry.survivor) is not None:
-            name, key = survivor
-            self._send(
-                RecordKind.FORWARD,
-                Forwarded(survivor=name, survivor_key=key, event=value),
-                key,
-                partition,
-                timestamp_ms,
-            )
-        elif fold_lead(entry.state, event, facts, self._features.kept):
+        if (heir := entry.heir(event.data.identifiers)) is not None:
+            name, key = heir
+            if entry.split is not None:
+                origin = part_origin(event.lead, name)
+            forwarded = Forwarded(survivor=name, survivor_key=key, event=value, origin=origin)
+            self._send(RecordKind.FORWARD, forwarded, key, partition, timestamp_ms)
+        elif fold_lead(entry.state, event, facts, self._features.kept, origin):
             if lead == event.lead:
                 entry.account = event.account
             self._lead_changed(lead, partition, event.imported, event.receivedtime)
@@ -203,24 +239,74 @@ class MicroBatch:
                 self._account_changed(account, merge.imported, merge.receivedtime)
         self._lead_changed(merge.absorbed, partition, merge.imported, merge.receivedtime)
         if state is not None:
-            handover = Handover(merge=merge, survivor=merge.survivor, survivor_key=merge.survivor_key, state=state)
+            handover = Handover(
+                survivor=merge.survivor,
+                survivor_key=merge.survivor_key,
+                state=state,
+                receivedtime=merge.receivedtime,
+                imported=merge.imported,
+            )
             self._send(RecordKind.HANDOVER, handover, merge.survivor_key, partition, timestamp_ms)
+
+    def _split(self, split: LeadSplit, partition: int, timestamp_ms: int) -> None:
+        entry = self._entries.lead(split.lead)
+        if entry.forward is not None:
+            return  # a replay
+        marks, entry.state = entry.state.marks, LeadState()
+        entry.forward, entry.split = f"{split.parts[0].lead}|{split.parts[0].key}", split
+        days = self._hand_out(split, marks, split.imported, split.receivedtime, partition, timestamp_ms)
+        if (account := entry.account) is not None:
+            here = {lead: seen[account] for lead, seen in days.items() if account in seen}
+            if part_person(self._entries.account(account).state, account, split, here):
+                self._account_changed(account, split.imported, split.receivedtime)
+        self._lead_changed(split.lead, partition, split.imported, split.receivedtime)
+
+    def _hand_out(
+        self,
+        split: LeadSplit,
+        marks: Mapping[str, int],
+        imported: bool,
+        received: datetime,
+        partition: int,
+        timestamp_ms: int,
+    ) -> dict[str, dict[str, int]]:
+        """Fold what the marks stand for once more, for each part apart, and hand it over.
+
+        Returns:
+            The last active day of each part at each account.
+        """
+        found = shares(split, self._held(marks), self._features) if marks else {}
+        keys = {part.lead: part.key for part in split.parts}
+        for lead, share in found.items():
+            handover = Handover(
+                survivor=lead,
+                survivor_key=keys[lead],
+                state=encode_state(share.state),
+                receivedtime=received,
+                imported=imported,
+            )
+            self._send(RecordKind.HANDOVER, handover, keys[lead], partition, timestamp_ms)
+        return {lead: share.days for lead, share in found.items()}
 
     def _handover(self, handover: Handover, partition: int, timestamp_ms: int) -> None:
         entry = self._entries.lead(handover.survivor)
-        if (survivor := entry.survivor) is not None:
-            name, key = survivor
+        imported, received = handover.imported, handover.receivedtime
+        if entry.split is not None:
+            marks = decode_lead_state(handover.state).marks
+            self._hand_out(entry.split, marks, imported, received, partition, timestamp_ms)
+        elif (heir := entry.heir()) is not None:
+            name, key = heir
             onward = msgspec.structs.replace(handover, survivor=name, survivor_key=key)
             self._send(RecordKind.HANDOVER, onward, key, partition, timestamp_ms)
         elif absorb(entry.state, decode_lead_state(handover.state)):
             entry.account = handover.account
-            self._lead_changed(handover.survivor, partition, handover.merge.imported, handover.merge.receivedtime)
+            self._lead_changed(handover.survivor, partition, imported, received)
 
-    def _person(self, lead: str, key: str) -> str:
-        """Who `lead` is now, as far as the partition of `key` knows."""
-        while (survivor := self._entries.lead(lead).survivor) is not None:
-            lead = survivor[0]
-            if survivor[1] != key:
+    def _person(self, lead: str, key: str, identifiers: tuple[Identifier, ...] = ()) -> str:
+        """Who `lead` is now, as far as the partition of `key` knows; of a parted one whoever has the identifiers."""
+        while (heir := self._entries.lead(lead).heir(identifiers)) is not None:
+            lead = heir[0]
+            if heir[1] != key:
                 break
         return lead
 
@@ -257,7 +343,7 @@ class MicroBatch:
         entry = self._entries.lead(lead)
         entry.known_at = _after(entry.known_at, known)
         entry.sequence += 1
-        row = LeadRow(trim_lead(entry.state), entry.known_at, entry.sequence, entry.account, entry.forward)
+        row = LeadRow(trim_lead(entry.state), entry.known_at, entry.sequence, entry.account, entry.forward, entry.split)
         encoded = encode_row(row)
         self.rows.append(
             HistoryRow(LEAD, lead, entry.account, entry.known_at, entry.sequence, encoded, entry.forward, partition)
@@ -279,10 +365,12 @@ def _after(last: datetime | None, known: datetime) -> datetime:
     return known if last is None or known > last else last + TICK
 
 
-def _decode(record: Record) -> Event | LeadMerged | Handover | Forwarded:
+def _decode(record: Record) -> Content:
     match record.headers.get("record"):
         case RecordKind.MERGE:
             return decode_merge(record.value)
+        case RecordKind.SPLIT:
+            return decode_split(record.value)
         case RecordKind.HANDOVER:
             return decode_handover(record.value)
         case RecordKind.FORWARD:
@@ -291,11 +379,13 @@ def _decode(record: Record) -> Event | LeadMerged | Handover | Forwarded:
             return decode_event(record.value)
 
 
-def _leads_of(content: Event | LeadMerged | Handover | Forwarded) -> tuple[str, ...]:
+def _leads_of(content: Content) -> tuple[str, ...]:
     match content:
         case Event():
             return (content.lead,)
         case LeadMerged():
             return (content.absorbed, content.survivor)
+        case LeadSplit():
+            return (content.lead, *(part.lead for part in content.parts))
         case _:
             return (content.survivor,)

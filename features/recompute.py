@@ -35,7 +35,8 @@ from features.declarations import (
 from features.feature_set import FeatureSet
 from features.state import ITEM_DAYS
 from ingestion.contracts.event import Event, LeadMerged
-from ingestion.lake import read_merges, scan_events
+from ingestion.contracts.forwards import Forwarding, Forwards
+from ingestion.lake import read_forwardings, scan_events
 
 FACTS = pa.schema(
     [
@@ -93,10 +94,9 @@ class Mismatch(NamedTuple):
 
 def batch_recompute(lake: Path, as_of: datetime, features: FeatureSet) -> dict[str, dict[str, float | None]]:
     """Every lead's features as of an aware moment that is not before the newest event, by the id it has now."""
-    events, merges = list(scan_events(lake)), read_merges(lake)
-    forwards = {merge.absorbed: merge.survivor for merge in merges}
-    accounts = _accounts(events, merges)
-    leads = [(lead, accounts.get(lead)) for lead in {_followed(forwards, event.lead) for event in events}]
+    events, forwardings = list(scan_events(lake)), read_forwardings(lake)
+    forwards, accounts = Forwards(forwardings), _accounts(events, forwardings)
+    leads = [(lead, accounts.get(lead)) for lead in {forwards.of(event) for event in events}]
     with duckdb.connect(":memory:", config={"threads": 2}) as database:
         database.register("facts", _facts(events, forwards, accounts, features))
         database.register("leads", _table(LEADS, leads))
@@ -201,13 +201,13 @@ def _number(feature: Feature, value: Any) -> float | None:
 
 def _facts(
     events: Iterable[Event],
-    forwards: Mapping[str, str],
+    forwards: Forwards,
     accounts: Mapping[str, str | None],
     features: FeatureSet,
 ) -> pa.Table:
     rows: list[tuple[object, ...]] = []
     for event in events:
-        who = _followed(forwards, event.lead), event.account, _person(event, forwards, accounts)
+        who = forwards.of(event), event.account, _person(event, forwards, accounts)
         when = micros(event.time), event.id
         rows += [(*who, *said, *when) for said in _said(features.facts_of(event))]
     return _table(FACTS, rows)
@@ -224,23 +224,24 @@ def _said(facts: Facts) -> Iterator[tuple[object, ...]]:
         yield "item", item, thing, state, None
 
 
-def _accounts(events: Iterable[Event], merges: Iterable[LeadMerged]) -> dict[str, str | None]:
+def _accounts(events: Iterable[Event], forwardings: Iterable[Forwarding]) -> dict[str, str | None]:
     """The account of each lead id; an id has one for ever (ADR 4)."""
     accounts = {event.lead: event.account for event in events}
-    return accounts | {merge.survivor: merge.survivor_account for merge in merges}
+    for forwarding in forwardings:
+        if isinstance(forwarding, LeadMerged):
+            accounts[forwarding.survivor] = forwarding.survivor_account
+        else:
+            accounts |= {part.lead: part.account for part in forwarding.parts}
+    return accounts
 
 
-def _followed(forwards: Mapping[str, str], lead: str) -> str:
-    while lead in forwards:
-        lead = forwards[lead]
-    return lead
-
-
-def _person(event: Event, forwards: Mapping[str, str], accounts: Mapping[str, str | None]) -> str:
+def _person(event: Event, forwards: Forwards, accounts: Mapping[str, str | None]) -> str:
     """Who the event's lead is to its account, which sees it become others until it leaves for another account."""
     person = event.lead
-    while person in forwards and accounts.get(person) == event.account:
-        person = forwards[person]
+    for step in forwards.way(event):
+        person = step.lead
+        if accounts.get(person) != event.account:
+            break
     return person
 
 

@@ -6,16 +6,17 @@ from datetime import datetime
 
 import msgspec
 
-from ingestion.contracts.event import LeadMerged, RecordKind
+from ingestion.contracts.event import RecordKind
 
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True):
-    """An absorbed lead's state on its way to the survivor's partition."""
+    """The state of a lead that ended, or a part of it, on its way to its heir's partition."""
 
-    merge: LeadMerged  # why
-    survivor: str  # differs from the merge's where that one was absorbed meanwhile
+    survivor: str  # differs from the forwarding's where that one has ended meanwhile
     survivor_key: str
-    state: bytes  # encoded LeadState of `merge.absorbed`
+    state: bytes  # encoded LeadState
+    receivedtime: datetime  # of the event that ended the lead
+    imported: bool
 
     @property
     def account(self) -> str | None:
@@ -24,11 +25,12 @@ class Handover(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forwarded(msgspec.Struct, frozen=True, kw_only=True):
-    """An event that came for a lead which has been absorbed, on its way to the survivor's partition."""
+    """An event that came for a lead which has ended, on its way to the heir's partition."""
 
     survivor: str
     survivor_key: str
     event: bytes  # JSON of the canonical event
+    origin: str  # under which the heir counts it
 
 
 class Outgoing(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from features.state import AccountState, LeadState
+from ingestion.contracts.event import LeadSplit
 
 
 class LeadRow(msgspec.Struct, array_like=True, frozen=True):
@@ -20,7 +21,8 @@ class LeadRow(msgspec.Struct, array_like=True, frozen=True):
     known_at: datetime  # knowledge time, aware, UTC
     sequence: int
     account: str | None = None
-    forward: str | None = None  # "{survivor}|{survivor's partition key}" once the lead is absorbed
+    forward: str | None = None  # "{survivor}|{survivor's partition key}" once the lead has ended
+    split: LeadSplit | None = None  # if it was several persons: `forward` is the first of them
 
 
 class AccountRow(msgspec.Struct, array_like=True, frozen=True):

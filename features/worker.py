@@ -17,6 +17,7 @@ from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, OUTBOX, HistoryRow, HistoryTable
 from features.metrics import FeatureMetrics
 from features.micro_batch import Entries, MicroBatch
+from features.parting import Held
 from features.records import Change, Outgoing
 from features.rows import EncodedRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
@@ -43,6 +44,7 @@ class FeatureWorker:
         features: FeatureSet,
         gate: FeatureGate,
         metrics: FeatureMetrics,
+        held: Held,
         *,
         partitions: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -54,6 +56,7 @@ class FeatureWorker:
         self._features = features
         self._gate = gate
         self._metrics = metrics
+        self._held = held
         self._partitions = partitions
         self._clock = clock
         self._crash_point = crash_point
@@ -105,7 +108,8 @@ class FeatureWorker:
         now = self._clock()
         if len(self._entries) > ENTRIES_KEPT:
             self._entries.clear()
-        batch = MicroBatch(self._entries, self._features, frozenset(self._owned), self._partitions, now)
+        owned = frozenset(self._owned)
+        batch = MicroBatch(self._entries, self._features, owned, self._partitions, now, self._held)
         batch.fold(records)
         self._crash_point("folded")
         self._gate.observe(batch, now)

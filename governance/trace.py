@@ -42,6 +42,7 @@ class Receipt:
 
     decision: Decision
     features: tuple[FeatureTrace, ...]
+    parted: tuple[str, ...] = ()  # the leads of several people if the decision took them for one: it is superseded
 
 
 def trace(decision: Decision, lake: LakeView) -> Receipt:
@@ -72,7 +73,7 @@ def trace(decision: Decision, lake: LakeView) -> Receipt:
         for feature in lake.features.features
     ]
     traced.sort(key=lambda each: (-abs(each.contribution or 0.0), not each.events))
-    return Receipt(decision, tuple(traced))
+    return Receipt(decision, tuple(traced), lake.parted(lead_events))
 
 
 def _events(features: FeatureSet, feature: Feature, events: list[Event], at: Reading) -> tuple[EventTrace, ...]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ingestion.contracts.raw import EVENTS_TOPIC, RAW_TOPICS
 from ingestion.database import open_database
+from ingestion.framing import Resolve, unasked
 from ingestion.gate import BatchGate
 from ingestion.identity import IdentityStore
 from ingestion.kafka import AlignedConsumer, DurableProducer, partition_count
@@ -14,14 +19,19 @@ from ingestion.kafka.record import Partition
 from ingestion.lake import EventsTable
 from ingestion.lake_writer import LakeWriter
 from ingestion.memory import settle_memory
-from ingestion.metrics import IngestionMetrics, ReceiverMetrics, serve_metrics
+from ingestion.metrics import HydrationMetrics, IngestionMetrics, ReceiverMetrics, serve_metrics
 from ingestion.pipeline import Pipeline
 from ingestion.privacy import Vault
-from ingestion.settings import PlatformSettings
+from ingestion.settings import PlatformSettings, ReceiverSettings
 from ingestion.worker import CrashPoint, IngestionWorker, never, publish_verdicts
+
+if TYPE_CHECKING:
+    from ingestion.hydration.apis import Api, Owner
+    from ingestion.hydration.fetcher import Patience
 
 INGESTION_GROUP = "leadline-ingestion"
 LAKE_GROUP = "leadline-lake"
+HYDRATION_GROUP = "leadline-hydration"
 
 
 def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint = never) -> None:
@@ -52,6 +62,7 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
         gate,
         IngestionMetrics(),
         events_partitions=partition_count(bootstrap, EVENTS_TOPIC),
+        schemas=_schemas(settings),
         crash_point=crash_point,
     )
     settle_memory()
@@ -61,6 +72,17 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
         consumer.close()
         producer.close()
         engine.dispose()
+
+
+def _schemas(settings: PlatformSettings) -> Resolve:
+    """Asks the schema registry, if the settings name one."""
+    if not settings.schema_registry_url:
+        return unasked
+    from ingestion.schema_registry import SchemaRegistry  # an HTTP client, that few workers need
+
+    subjects = [subject.strip() for subject in settings.schema_subjects.split(",") if subject.strip()]
+    credentials = settings.schema_registry_key.get_secret_value()
+    return SchemaRegistry(settings.schema_registry_url, subjects, credentials).resolve
 
 
 def run_lake(settings: PlatformSettings, stop: threading.Event) -> None:
@@ -81,7 +103,7 @@ def run_lake(settings: PlatformSettings, stop: threading.Event) -> None:
         consumer.close()
 
 
-def run_receiver(settings: PlatformSettings, *, host: str, port: int) -> None:
+def run_receiver(settings: ReceiverSettings, *, host: str, port: int) -> None:
     """Answer senders until told to stop. Raises `SettingsError` for a connections file that is not right."""
     # Imported here: workers need no HTTP server.
     from ingestion.receiver.asgi import Receiver
@@ -99,3 +121,47 @@ def run_receiver(settings: PlatformSettings, *, host: str, port: int) -> None:
         server_of(receiver, host=host, port=port).run()
     finally:
         outlet.close()
+
+
+def run_hydration(
+    settings: PlatformSettings,
+    stop: threading.Event,
+    patience: Patience | None = None,
+    metrics: HydrationMetrics | None = None,
+) -> None:
+    """Fetch what raw messages only name, until `stop` is set. Raises what `HydrationWorker.run` raises."""
+    from ingestion.hydration.apis import load_apis
+
+    apis = load_apis(settings.connections)
+    serve_metrics(settings.metrics_port)
+    settle_memory()
+    asyncio.run(_hydrate(settings, apis, stop, patience, metrics or HydrationMetrics()))
+
+
+async def _hydrate(
+    settings: PlatformSettings,
+    apis: Mapping[Owner, Api],
+    stop: threading.Event,
+    patience: Patience | None,
+    metrics: HydrationMetrics,
+) -> None:
+    # Imported here: other workers need no HTTP client.
+    from ingestion.hydration.client import client_for
+    from ingestion.hydration.fetcher import IN_FLIGHT, Fetcher, Patience
+    from ingestion.hydration.table import Hydrations
+    from ingestion.hydration.worker import HydrationWorker
+    from ingestion.receiver.outlet import KafkaOutlet
+
+    bootstrap, membership = settings.kafka_bootstrap_servers, settings.membership(HYDRATION_GROUP)
+    async with AsyncExitStack() as opened:
+        engine = open_database(settings.database_url)
+        opened.callback(engine.dispose)
+        outlet = KafkaOutlet(bootstrap)
+        opened.callback(outlet.close)
+        consumer = AlignedConsumer(bootstrap, HYDRATION_GROUP, list(RAW_TOPICS), client_config=membership)
+        opened.callback(consumer.close)
+        hydrations, fetchers = Hydrations(engine), {}
+        for owner, api in apis.items():
+            client = await opened.enter_async_context(client_for(IN_FLIGHT))
+            fetchers[owner] = Fetcher(api, client, hydrations, outlet, metrics, patience=patience or Patience())
+        await HydrationWorker(consumer, fetchers, hydrations, metrics).run(stop)

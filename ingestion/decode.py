@@ -14,8 +14,9 @@ import msgspec
 from ingestion.contracts.event import MAX_PARTS, Draft
 from ingestion.contracts.raw import CONTENT_TYPE, SOURCE_ACCOUNT, SOURCE_SYSTEM, RawMessage
 from ingestion.errors import ContractBroken, Quarantine, Undecodable, UnknownSource
+from ingestion.framing import NO_SCHEMAS, Schemas, payload, refusal
 from ingestion.sources import ADAPTERS
-from ingestion.sources.adapter import Adapter, SourceContext, Tenant, source_uri
+from ingestion.sources.adapter import Adapter, Opener, SourceContext, Tenant, source_uri
 from ingestion.sources.fields import named, plain_id
 
 MAX_BYTES = 800 * 1024  # of a body; SendGrid's batches, the largest of the senders', end at 768 KB
@@ -26,14 +27,21 @@ _LONE_SURROGATE = re.compile(
     rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_TYPES = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
 _QUOTED = re.compile(r"'([^']*)'")
 
 
-def read(raw: RawMessage, tenant: Tenant) -> list[Draft | Quarantine]:
+def read(raw: RawMessage, tenant: Tenant, schemas: Schemas = NO_SCHEMAS) -> list[Draft | Quarantine]:
     """What a raw message holds: a draft for every element, or the reason why it must be set aside.
 
     Pure in its arguments, so that a replay of the same message gives the same list. Does not block.
+
+    Args:
+        schemas: what a schema registry said of the message's schema, where its value is framed with one.
     """
+    refused = refusal(raw.value, schemas)
+    if refused is not None:
+        return [refused]
     system = raw.headers.get(SOURCE_SYSTEM, "")
     adapter = ADAPTERS.get(system)
     if adapter is None:
@@ -49,18 +57,16 @@ def read(raw: RawMessage, tenant: Tenant) -> list[Draft | Quarantine]:
 
 
 def _split(raw: RawMessage, adapter: Adapter) -> Sequence[msgspec.Raw]:
-    body = raw.value
+    body = payload(raw.value)
     if len(body) > MAX_BYTES:
         raise Undecodable(f"body: {len(body)} bytes, expected at most {MAX_BYTES}")
     media = _media_type(raw.headers.get(CONTENT_TYPE, ""))
     opener = adapter.SOURCE.opens.get(media)
     if opener is None:
-        _require_json(media)
+        _require_json(media, adapter)
     try:
         body.decode()  # the JSON reader skips unknown fields without looking at their encoding
-        if opener is not None:
-            body = opener(body, raw.headers)
-        elements = _elements(body, adapter)
+        elements = _elements(body, raw.headers, adapter, opener)
     except UnicodeDecodeError as error:
         raise Undecodable(f"body: byte {error.start} is not UTF-8") from None
     except msgspec.ValidationError as error:
@@ -74,17 +80,23 @@ def _split(raw: RawMessage, adapter: Adapter) -> Sequence[msgspec.Raw]:
     return elements
 
 
-def _elements(body: bytes, adapter: Adapter) -> Sequence[msgspec.Raw]:
+def _elements(
+    body: bytes, headers: Mapping[str, str], adapter: Adapter, opener: Opener | None
+) -> Sequence[msgspec.Raw]:
     """The adapter's split; halves of surrogate pairs, which JSON allows and the reader does not, become U+FFFD."""
+
+    def split(body: bytes) -> Sequence[msgspec.Raw]:
+        return adapter.elements(body if opener is None else opener(body, headers))
+
     try:
-        return adapter.elements(body)
+        return split(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         mended = _LONE_SURROGATE.sub(lambda found: found[1] + (found[2] or rb"\ufffd"), body)
         if mended == body:
             raise
-        return adapter.elements(mended)
+        return split(mended)
 
 
 def _draft(adapter: Adapter, element: msgspec.Raw, context: SourceContext) -> Draft | Quarantine:
@@ -114,10 +126,11 @@ def _media_type(content_type: str) -> str:
     return media
 
 
-def _require_json(media: str) -> None:
-    """Raises `Undecodable` for another content type. A missing one is JSON: not every sender names it."""
+def _require_json(media: str, adapter: Adapter) -> None:
+    """Raises `Undecodable` for a content type that nobody opens. A missing one is JSON: not every sender names it."""
     if media and media not in ("application/json", "text/json") and not media.endswith("+json"):
-        raise Undecodable(f"header {CONTENT_TYPE}: {named(media)}, expected application/json")
+        expected = " or ".join(dict.fromkeys(("application/json", *filter(None, adapter.SOURCE.opens))))
+        raise Undecodable(f"header {CONTENT_TYPE}: {named(media)}, expected {expected}")
 
 
 def _reason(error: msgspec.MsgspecError) -> str:
@@ -125,16 +138,28 @@ def _reason(error: msgspec.MsgspecError) -> str:
     return _QUOTED.sub(lambda found: named(found[1]), str(error))
 
 
-def field_names(raw: RawMessage) -> tuple[str, ...]:
-    """The names of the first element's fields, as a sender's habits are watched by; empty for what cannot be read."""
+def elements(raw: RawMessage) -> Sequence[msgspec.Raw]:
+    """The elements of a raw message; empty for what cannot be read: `read` says why."""
     adapter = ADAPTERS.get(raw.headers.get(SOURCE_SYSTEM, ""))
-    if adapter is None:
-        return ()
     try:
-        fields = _decode_fields(_split(raw, adapter)[0])
-    except (Quarantine, msgspec.DecodeError, RecursionError):
+        return () if adapter is None else _split(raw, adapter)
+    except Quarantine:
         return ()
-    return tuple(name for name in fields if named(name).startswith("'"))
+
+
+def field_types(raw: RawMessage) -> dict[str, str]:
+    """The first element's fields and their JSON types, by which a sender's habits are watched.
+
+    Empty for what cannot be read or is no object.
+    """
+    found = elements(raw)
+    try:
+        fields = _decode_fields(found[0]) if found else {}
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return {
+        name: _TYPES.get(chr(memoryview(value)[0]), "number") for name, value in fields.items() if named(name)[0] == "'"
+    }
 
 
 def subject(body: bytes, headers: Mapping[str, str], adapter: Adapter) -> str | None:

@@ -8,9 +8,13 @@ IngestionError
 │   ├── ContractBroken  a field is missing, of the wrong type or out of range
 │   └── GateRefused     a quality gate set the row aside
 ├── Retry               the effect may succeed later; nothing was lost
-│   └── DeliveryFailed  the broker did not acknowledge in time
+│   ├── DeliveryFailed  the broker did not acknowledge in time
+│   └── FetchDelayed    a vendor's API is busy, broken or out of reach
+├── FetchRefused        record it: a vendor's API will not give an object, however often it is asked
 └── Stop                a person must look before the stage goes on
     ├── SettingsError   the process was started with wrong settings
+    ├── BadContract     a data contract's file is not right
+    ├── FileUnreadable  a file to be imported, or the rest of it, cannot be read
     ├── OffsetLost      committed offsets point outside what the broker holds
     ├── Fenced          another worker owns the partition now
     └── GateStopped     a quality gate closed the stage
@@ -55,12 +59,33 @@ class DeliveryFailed(Retry):
     """The broker did not acknowledge in time."""
 
 
+class FetchDelayed(Retry):
+    """A vendor's API is busy, broken or out of reach."""
+
+    def __init__(self, reason: str, *, after: float | None = None, throttled: bool = False) -> None:
+        super().__init__(reason)
+        self.after = after  # seconds, if the API said so
+        self.throttled = throttled  # it asks us to be slower: no other question before that
+
+
+class FetchRefused(IngestionError):
+    """A vendor's API will not give an object, however often it is asked; a person may ask again."""
+
+
 class Stop(IngestionError):
     """A person must look before the stage goes on."""
 
 
 class SettingsError(Stop):
     """The process was started with wrong settings."""
+
+
+class BadContract(Stop):
+    """A data contract's file is not right."""
+
+
+class FileUnreadable(Stop):
+    """A file to be imported, or the rest of it, cannot be read."""
 
 
 class OffsetLost(Stop):

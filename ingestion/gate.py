@@ -7,54 +7,41 @@ that a replay comes out the same. A window's verdict (`BatchGate`) warns, or sto
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ingestion.contracts.event import Draft, EventType
+from ingestion.contracts.catalog import interaction
+from ingestion.contracts.event import Draft
 from ingestion.contracts.raw import SOURCE_SYSTEM, RawMessage
-from ingestion.decode import field_names
+from ingestion.contracts.row_suite import row_suite
+from ingestion.decode import field_types
 from ingestion.errors import GateRefused, GateStopped, Quarantine
 from quality.compiled import RowCheck
-from quality.suite import COLUMN_SET, Expectation, Suite, between, in_set, not_null
+from quality.suite import COLUMN_SET, Expectation, Suite, between
 from quality.traffic import Past, Window
 from quality.verdict import Action, Finding, Verdict
 
 if TYPE_CHECKING:
     from quality.gx import Runner
 
-MAX_PROPERTIES_BYTES = 32 * 1024  # Segment's limit for one event
-MAX_TEXT_CHARS = 20_000  # beyond any message a person types; the language model reads no more
-MAX_CLAIMS = 50
-
-_DAY = 86_400.0
 ROW_COLUMNS = ["type", "time", "lag_seconds", "properties_bytes", "text_chars", "claims"]
 _in_order = itemgetter(*ROW_COLUMNS)
 
 # One declaration, two executions: `RowGate` compiles what quarantines, `BatchGate` runs all of it on a window.
-ROWS = Suite(
-    "ingestion_rows",
-    "ingestion",
-    (
-        in_set("type", tuple(str(kind) for kind in EventType), Action.QUARANTINE),
-        between("time", datetime(2000, 1, 1, tzinfo=UTC).timestamp(), None, Action.QUARANTINE),
-        between("properties_bytes", None, MAX_PROPERTIES_BYTES, Action.QUARANTINE),
-        between("text_chars", None, MAX_TEXT_CHARS, Action.QUARANTINE),
-        between("claims", None, MAX_CLAIMS, Action.QUARANTINE),
-        between("lag_seconds", -300.0, 7 * _DAY, mostly=0.95),  # our clock less the vendor's
-        not_null("claims", mostly=0.9),
-    ),
-)
+ROWS = row_suite(interaction(), "ingestion_rows", ROW_COLUMNS)
 
-# The table of `quality.traffic.Past.profile`: a row a source system, a column for every field that its bodies had.
+# The table of `quality.traffic.Past.profile`: a row a source system and a row each of its fields; a column for every
+# field that the bodies had, and for every type that one had anew.
 SOURCES = Suite(
     "ingestion_sources",
     "ingestion",
     (
         between("volume", 0.1, 10.0),  # rows per second of received time, relative to the recent past
         between("refused_share", None, 0.05),
+        between("null_change", -0.2, 0.2),  # of the share of bodies in which a field says nothing
         between("stage_refused_share", None, 0.5, Action.STOP),
         Expectation(COLUMN_SET, {"column_set": {"$PARAMETER": "columns"}, "exact_match": True}),
     ),
@@ -98,7 +85,7 @@ class BatchGate:
     Not safe for several threads.
     """
 
-    SAMPLE = 16  # of so many messages of a source, one is looked at for its fields
+    SAMPLE = 16  # of so many messages of a source, one is looked at for its fields, once enough were
 
     def __init__(
         self,
@@ -144,8 +131,8 @@ class BatchGate:
         refused = sum(isinstance(outcome, Quarantine) for outcome in outcomes)
         source = self._window.note(system, raw.received.timestamp(), len(outcomes), refused)
         seen = self._messages[system] = self._messages.get(system, -1) + 1
-        if seen % self.SAMPLE == 0 and (names := field_names(raw)):
-            source.sample(names)
+        if (seen % self.SAMPLE == 0 or not source.tells) and (types := field_types(raw)):
+            source.sample(types)
         self._frame.extend(rows)
         if self._window.rows >= self._rows or seen % self.SAMPLE == 0:
             self.judge_if_due()
@@ -160,7 +147,7 @@ class BatchGate:
     def judge(self) -> tuple[Verdict, ...]:
         """Judges what the window holds now, hands the verdicts on, and begins the next window."""
         at, window, frame = self._clock(), self._window, self._frame
-        self._window, self._frame, self._since = Window(), [], at
+        self._window, self._frame, self._since = window.next(), [], at
         if not window.rows:
             return ()
         self.preload()
@@ -170,7 +157,7 @@ class BatchGate:
         table, columns = self._past.profile(window)
         verdicts = (
             self._runners[0].run(pd.DataFrame.from_records(list(map(_in_order, frame)), columns=ROW_COLUMNS), at),
-            self._runners[1].run(pd.DataFrame(table), at, {"columns": columns}),
+            self._runners[1].run(pd.DataFrame(table), at, {"columns": columns}, names="source"),
         )
         self._past.remember(window)
         for verdict in verdicts:

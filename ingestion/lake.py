@@ -1,4 +1,4 @@
-"""The lake's table `events`: every canonical event and every merge, exactly once, in Delta.
+"""The lake's table `events`: every canonical event, merge and split, exactly once, in Delta.
 
 Invariant: a row is appended in the same Delta commit that raises its mark. A mark is the highest raw position appended,
 per events partition and raw partition; within one events partition the events of one raw partition appear in raw
@@ -19,18 +19,28 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
-from ingestion.contracts.event import Event, LeadMerged, RawPointer, RecordKind, decode_event, decode_merge
+from ingestion.contracts.event import (
+    Event,
+    LeadMerged,
+    LeadSplit,
+    RawPointer,
+    RecordKind,
+    decode_event,
+    decode_merge,
+    decode_split,
+)
+from ingestion.contracts.forwards import Forwarding, ended
 
 SCHEMA = pa.schema(
     [
-        ("record", pa.string()),  # event or merge
+        ("record", pa.string()),  # event, merge or split
         ("tenant", pa.string()),
         ("source", pa.string()),
         ("id", pa.string()),
         ("type", pa.string()),
         ("time", pa.timestamp("us", "UTC")),
         ("receivedtime", pa.timestamp("us", "UTC")),
-        ("lead", pa.string()),  # of a merge: the absorbed lead
+        ("lead", pa.string()),  # of a merge or split: the lead that ended
         ("account", pa.string()),
         ("imported", pa.bool_()),
         ("raw_topic", pa.string()),
@@ -130,20 +140,21 @@ def event_row(event: Envelope | Event, body: bytes) -> Row:
     )
 
 
-def merge_row(merge: LeadMerged, body: bytes) -> Row:
-    """The table row of a merge."""
-    raw = merge.raw
+def forwarding_row(forwarding: Forwarding, body: bytes) -> Row:
+    """The table row of a merge or split."""
+    raw, lead = forwarding.raw, ended(forwarding)
+    merge = isinstance(forwarding, LeadMerged)
     return (
-        RecordKind.MERGE.value,
+        (RecordKind.MERGE if merge else RecordKind.SPLIT).value,
         None,
         None,
-        merge.absorbed,
-        "identity.merge",
-        merge.receivedtime,
-        merge.receivedtime,
-        merge.absorbed,
-        merge.survivor_account,
-        merge.imported,
+        lead,
+        "identity.merge" if merge else "identity.split",
+        forwarding.receivedtime,
+        forwarding.receivedtime,
+        lead,
+        forwarding.survivor_account if isinstance(forwarding, LeadMerged) else forwarding.parts[0].account,
+        forwarding.imported,
         raw.topic,
         raw.partition,
         raw.offset,
@@ -202,6 +213,12 @@ def scan_events(lake: Path) -> Iterator[Event]:
         yield decode_event(body.as_py().encode())
 
 
-def read_merges(lake: Path) -> list[LeadMerged]:
-    """Every forwarding of a lead id, as received."""
-    return [decode_merge(body.as_py().encode()) for body in scan(lake, record=RecordKind.MERGE)["body"]]
+def read_splits(lake: Path) -> list[LeadSplit]:
+    """Every parting of a lead, as received."""
+    return [decode_split(body.as_py().encode()) for body in scan(lake, record=RecordKind.SPLIT)["body"]]
+
+
+def read_forwardings(lake: Path) -> list[Forwarding]:
+    """Every end of a lead id, as received: merges, then splits."""
+    merges = scan(lake, record=RecordKind.MERGE)["body"]
+    return [*(decode_merge(body.as_py().encode()) for body in merges), *read_splits(lake)]

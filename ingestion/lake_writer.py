@@ -1,4 +1,4 @@
-"""The lake writer: canonical events and merges from `events` to the Delta table, exactly once."""
+"""The lake writer: canonical events, merges and splits from `events` to the Delta table, exactly once."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Sequence
 import pandas  # noqa: F401  # pyarrow loads it with its first array: at the start, not within the first batch
 from deltalake.exceptions import CommitFailedError
 
-from ingestion.contracts.event import RecordKind, decode_merge
+from ingestion.contracts.event import RecordKind, decode_merge, decode_split
 from ingestion.errors import Fenced
 from ingestion.kafka import AlignedConsumer, Record
-from ingestion.lake import EventsTable, Row, decode_envelope, event_row, merge_row
+from ingestion.lake import EventsTable, Row, decode_envelope, event_row, forwarding_row
 
 log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 10_000
 POLL_SECONDS = 0.25
 COMMIT_SECONDS = 1.0  # at least this long between two commits of a quiet stream: each is a file and a log entry
-STORED = frozenset({RecordKind.EVENT.value, RecordKind.MERGE.value})
+STORED = frozenset({RecordKind.EVENT.value, RecordKind.MERGE.value, RecordKind.SPLIT.value})
 
 
 class LakeWriter:
@@ -58,8 +58,8 @@ class LakeWriter:
                 event = decode_envelope(record.value)
                 row, stream, position = event_row(event, record.value), event.raw.stream, event.raw.position
             else:
-                merge = decode_merge(record.value)
-                row, stream, position = merge_row(merge, record.value), merge.raw.stream, merge.position
+                ended = decode_merge(record.value) if kind == RecordKind.MERGE else decode_split(record.value)
+                row, stream, position = forwarding_row(ended, record.value), ended.raw.stream, ended.position
             mark = f"{record.partition}|{kind}|{stream}"
             if position > raised.get(mark, self._mark(mark)):
                 raised[mark] = position

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 BATCH_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+ASK_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
 class IngestionMetrics:
@@ -24,7 +25,12 @@ class IngestionMetrics:
             "Canonical events of tests and bots, never counted as engagement",
             registry=registry,
         )
-        self.merges = Counter("leadline_merges_total", "Lead ids forwarded", ["joined"], registry=registry)
+        self.forwardings = Counter(
+            "leadline_forwardings_total",
+            "Lead ids that ended: renamed, joined with another lead, or split",
+            ["why"],
+            registry=registry,
+        )
         self.batch_seconds = Histogram(
             "leadline_ingestion_batch_seconds", "Time of a micro-batch", buckets=BATCH_SECONDS, registry=registry
         )
@@ -85,6 +91,42 @@ class ReceiverMetrics:
     def aborted(self) -> None:
         """A sender hung up before its body was complete."""
         self._aborted.inc()
+
+
+class HydrationMetrics:
+    """Counters of one hydration worker since it started; what waits and what failed is of all workers together."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._requests = Counter(
+            "leadline_hydration_requests_total",
+            "Questions to vendors' APIs: fetched, delayed or failed",
+            ["connection", "outcome"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "leadline_hydration_seconds",
+            "From a question to its answer's acknowledgement by the broker",
+            ["connection"],
+            buckets=ASK_SECONDS,
+            registry=registry,
+        )
+        self._waiting = Gauge("leadline_hydration_waiting", "Objects to be fetched", ["connection"], registry=registry)
+        self._failed = Gauge(
+            "leadline_hydration_failed",
+            "Objects given up, until `leadline hydrate --retry`",
+            ["connection"],
+            registry=registry,
+        )
+
+    def asked(self, connection: str, outcome: str, seconds: float) -> None:
+        """A question came to its outcome."""
+        self._requests.labels(connection, outcome).inc()
+        self._seconds.labels(connection).observe(seconds)
+
+    def standing(self, connection: str, waiting: int, failed: int) -> None:
+        """So many objects wait, and so many failed."""
+        self._waiting.labels(connection).set(waiting)
+        self._failed.labels(connection).set(failed)
 
 
 def serve_metrics(port: int | None) -> None:

@@ -19,12 +19,14 @@ from ingestion.contracts.event import (
     Draft,
     Event,
     EventData,
+    EventType,
     Identifier,
     LeadMerged,
     RawPointer,
     RecordKind,
     encode_json,
 )
+from ingestion.contracts.forwards import Forwarding
 from ingestion.contracts.raw import IMPORTED, TRACEPARENT, RawMessage
 from ingestion.duplicates import Duplicate, Seen, key_of
 from ingestion.errors import Quarantine
@@ -58,7 +60,7 @@ class Outcome:
     quarantined: list[Element]
     duplicates: list[Duplicate] = field(default_factory=list)
     emissions: list[Emission] = field(default_factory=list)
-    merges: list[LeadMerged] = field(default_factory=list)
+    forwardings: list[Forwarding] = field(default_factory=list)
     canonical: int = 0
     test_or_bot: int = 0
 
@@ -77,7 +79,7 @@ class _Answer(NamedTuple):
     lead: str
     account: str | None
     identifiers: tuple[Identifier, ...]
-    merges: Sequence[tuple[str, LeadMerged]]
+    forwardings: Sequence[tuple[str, Forwarding]]
 
 
 def elements_of(raw: RawMessage, outcomes: Sequence[Draft | Quarantine]) -> list[Element]:
@@ -148,7 +150,7 @@ class Pipeline:
     ) -> dict[RawPointer, _Answer]:
         """What was answered when these were first seen."""
         places = [(each.element.pointer.stream, each.element.pointer.position) for each in replays]
-        caused = self._identity.merges_caused_by(connection, places) if places else {}
+        caused = self._identity.caused_by(connection, places) if places else {}
         return {
             each.element.pointer: _Answer(
                 known[each.key].lead,
@@ -163,9 +165,10 @@ class Pipeline:
         milliseconds = int(each.element.raw.received.timestamp() * 1000)
         event = self._event(each, answer, key)
         outcome.emissions.append(Emission(RecordKind.EVENT, event.partitionkey, encode_json(event), milliseconds))
-        for absorbed_key, merge in answer.merges:
-            outcome.emissions.append(Emission(RecordKind.MERGE, absorbed_key, encode_json(merge), milliseconds))
-            outcome.merges.append(merge)
+        for ended_key, forwarding in answer.forwardings:
+            kind = RecordKind.MERGE if isinstance(forwarding, LeadMerged) else RecordKind.SPLIT
+            outcome.emissions.append(Emission(kind, ended_key, encode_json(forwarding), milliseconds))
+            outcome.forwardings.append(forwarding)
         outcome.canonical += 1
         outcome.test_or_bot += each.draft.test or each.draft.actor is Actor.BOT
 
@@ -220,9 +223,11 @@ def _observe(each: _Good) -> Observation:
         imported=raw.headers.get(IMPORTED) == "true",
         raw=pointer,
         test=each.draft.test,
+        loosens=each.draft.type is EventType.IDENTITY_UNLINK,
+        parted=each.draft.parted,
     )
 
 
 def _answer(resolution: Resolution) -> _Answer:
-    merges = tuple(zip(resolution.merge_keys, resolution.merges, strict=True)) if resolution.merges else ()
-    return _Answer(resolution.lead, resolution.account, resolution.identifiers, merges)
+    forwardings = tuple(zip(resolution.keys, resolution.forwardings, strict=True)) if resolution.keys else ()
+    return _Answer(resolution.lead, resolution.account, resolution.identifiers, forwardings)

@@ -6,7 +6,7 @@ Secrets have no default. A missing one stops start-up and is named.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -16,45 +16,16 @@ from ingestion.sources.adapter import Tenant
 
 KEY_BYTES = 32
 
+Settings = TypeVar("Settings", bound="ReceiverSettings")
 
-class PlatformSettings(BaseSettings):
-    """Where the platform's brokers and stores are, and its keys."""
+
+class ReceiverSettings(BaseSettings):
+    """What the webhook receiver needs. It faces the internet, so it holds no key and no password of the platform."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    home: Path = Field(Path(".local"), alias="LEADLINE_HOME", description="Folder of everything embedded.")
-    tenant: str = Field("demo", alias="LEADLINE_TENANT", pattern=r"^[a-z0-9-]{1,40}$", description="In event sources.")
-    staff_domains: str = Field(
-        "", alias="LEADLINE_STAFF_DOMAINS", description="E-mail domains of your own people, comma-separated."
-    )
-    own_apps: str = Field(
-        "", alias="LEADLINE_OWN_APPS", description="Ids of your own apps at vendors, whose writes come back."
-    )
-    product_scope: str = Field(
-        "", alias="LEADLINE_PRODUCT_SCOPE", description="Segment workspace whose user ids the support desk repeats."
-    )
     kafka_bootstrap_servers: str = Field(
         "localhost:9092", alias="KAFKA_BOOTSTRAP_SERVERS", description="Kafka cluster, host:port[,host:port]."
-    )
-    database_url: str = Field("", alias="LEADLINE_DATABASE_URL", description="SQLAlchemy URL; else SQLite.")
-    lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
-    online_store: str = Field(
-        "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."
-    )
-    feature_set: str = Field(
-        "features.definitions:LEAD_SCORING",
-        alias="LEADLINE_FEATURE_SET",
-        pattern=r"^[A-Za-z_][\w.]*:\w+$",
-        description="The declared features to fold and serve, `module:name`.",
-    )
-    mlflow_tracking_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow; else SQLite.")
-    identity_key: SecretStr = Field(alias="LEADLINE_IDENTITY_KEY", description="Keys the hashes, 64 hex digits.")
-    master_key: SecretStr = Field(alias="LEADLINE_MASTER_KEY", description="Wraps data keys, 64 hex digits.")
-    instance: str | None = Field(
-        None,
-        alias="LEADLINE_INSTANCE",
-        pattern=r"^[A-Za-z0-9._-]{1,60}$",
-        description="This worker's lasting name: a restarted one takes its partitions back at once.",
     )
     connections: Path = Field(
         Path("connections.toml"), alias="LEADLINE_CONNECTIONS", description="File of who may send to the receiver."
@@ -78,6 +49,59 @@ class PlatformSettings(BaseSettings):
         description="Of a worker's /metrics and /healthz.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _ignore_empty(cls, values: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in values.items() if value != ""}
+
+
+class PlatformSettings(ReceiverSettings):
+    """Where the platform's brokers and stores are, and its keys."""
+
+    home: Path = Field(Path(".local"), alias="LEADLINE_HOME", description="Folder of everything embedded.")
+    tenant: str = Field("demo", alias="LEADLINE_TENANT", pattern=r"^[a-z0-9-]{1,40}$", description="In event sources.")
+    staff_domains: str = Field(
+        "", alias="LEADLINE_STAFF_DOMAINS", description="E-mail domains of your own people, comma-separated."
+    )
+    own_apps: str = Field(
+        "", alias="LEADLINE_OWN_APPS", description="Ids of your own apps at vendors, whose writes come back."
+    )
+    product_scope: str = Field(
+        "", alias="LEADLINE_PRODUCT_SCOPE", description="Segment workspace whose user ids the support desk repeats."
+    )
+    database_url: str = Field("", alias="LEADLINE_DATABASE_URL", description="SQLAlchemy URL; else SQLite.")
+    lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
+    online_store: str = Field(
+        "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."
+    )
+    feature_set: str = Field(
+        "features.definitions:LEAD_SCORING",
+        alias="LEADLINE_FEATURE_SET",
+        pattern=r"^[A-Za-z_][\w.]*:\w+$",
+        description="The declared features to fold and serve, `module:name`.",
+    )
+    mlflow_tracking_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow; else SQLite.")
+    identity_key: SecretStr = Field(alias="LEADLINE_IDENTITY_KEY", description="Keys the hashes, 64 hex digits.")
+    master_key: SecretStr = Field(alias="LEADLINE_MASTER_KEY", description="Wraps data keys, 64 hex digits.")
+    schema_registry_url: str = Field(
+        "",
+        alias="LEADLINE_SCHEMA_REGISTRY_URL",
+        pattern=r"^(https?://[^\s@]+)?$",
+        description="Schema registry of publishers who frame what they send; none if empty.",
+    )
+    schema_registry_key: SecretStr = Field(
+        SecretStr(""), alias="LEADLINE_SCHEMA_REGISTRY_KEY", description="`user:password` of it, if it asks for one."
+    )
+    schema_subjects: str = Field(
+        "", alias="LEADLINE_SCHEMA_SUBJECTS", description="Subjects, comma-separated, whose schemas are allowed."
+    )
+    instance: str | None = Field(
+        None,
+        alias="LEADLINE_INSTANCE",
+        pattern=r"^[A-Za-z0-9._-]{1,60}$",
+        description="This worker's lasting name: a restarted one takes its partitions back at once.",
+    )
+
     @field_validator("identity_key", "master_key")
     @classmethod
     def _is_a_key(cls, value: SecretStr) -> SecretStr:
@@ -88,11 +112,6 @@ class PlatformSettings(BaseSettings):
         if len(key) != KEY_BYTES:
             raise ValueError(f"must be {KEY_BYTES * 2} hex digits; make one with `openssl rand -hex {KEY_BYTES}`")
         return value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _ignore_empty(cls, values: dict[str, object]) -> dict[str, object]:
-        return {name: value for name, value in values.items() if value != ""}
 
     @model_validator(mode="after")
     def _place_embedded_stores(self) -> Self:
@@ -132,8 +151,17 @@ def load() -> PlatformSettings:
     Raises:
         SettingsError: a variable is missing or wrong; the message names each, never its value.
     """
+    return _from_environment(PlatformSettings)
+
+
+def load_receiver() -> ReceiverSettings:
+    """The settings of the receiver. Raises what `load` raises."""
+    return _from_environment(ReceiverSettings)
+
+
+def _from_environment(kind: type[Settings]) -> Settings:
     try:
-        return PlatformSettings()  # type: ignore[call-arg]  # from the environment
+        return kind()  # type: ignore[call-arg]  # from the environment
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"settings are incomplete: {faults}. See .env.example for each variable.") from None

@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 import msgspec
 
 from ingestion import quarantine
-from ingestion.contracts.event import encode_json
+from ingestion.contracts.event import LeadSplit, encode_json
+from ingestion.contracts.forwards import Forwarding, ended
 from ingestion.contracts.raw import ALERTS_TOPIC, EVENTS_TOPIC, IDENTITY_TOPIC, RECEIVED_TIME, RawMessage
 from ingestion.decode import read
+from ingestion.framing import Resolve, unasked
 from ingestion.gate import BatchGate, RowGate, admit
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
 from ingestion.kafka.record import Partition
@@ -70,6 +72,7 @@ class IngestionWorker:
         metrics: IngestionMetrics,
         *,
         events_partitions: int,
+        schemas: Resolve = unasked,
         crash_point: CrashPoint = never,
     ) -> None:
         self._consumer = consumer
@@ -80,6 +83,7 @@ class IngestionWorker:
         self._gate = gate
         self._metrics = metrics
         self._partitions = events_partitions
+        self._schemas = schemas
         self._crash_point = crash_point
         self._unsettled: dict[Partition, int] = {}  # sent, not known to be durable: the next offsets
 
@@ -88,7 +92,7 @@ class IngestionWorker:
 
         Raises:
             Stop: a person must look; nothing was committed that is not done.
-            Retry: the broker or the database refused; start again from the committed offsets.
+            Retry: the broker, the database or the schema registry refused; start again from the committed offsets.
         """
         while not stop.is_set():
             self.step(self._consumer.poll(BATCH_MESSAGES, 0.0 if self._unsettled else POLL_SECONDS))
@@ -126,9 +130,10 @@ class IngestionWorker:
 
     def _read(self, records: Sequence[Record]) -> list[Element]:
         elements: list[Element] = []
+        schemas = self._schemas(record.value for record in records)
         for record in records:
             raw = raw_of(record)
-            outcomes = admit(raw, read(raw, self._tenant), self._rows, self._gate)
+            outcomes = admit(raw, read(raw, self._tenant, schemas), self._rows, self._gate)
             elements += elements_of(raw, outcomes)
         for topic, accepted in Counter(record.topic for record in records).items():
             self._metrics.raw_accepted.labels(topic).inc(accepted)
@@ -145,8 +150,8 @@ class IngestionWorker:
                 headers=headers[emission.kind],
                 timestamp_ms=emission.timestamp_ms,
             )
-        for merge in outcome.merges:
-            self._producer.send(IDENTITY_TOPIC, key=merge.absorbed, value=encode_json(merge))
+        for forwarding in outcome.forwardings:
+            self._producer.send(IDENTITY_TOPIC, key=ended(forwarding), value=encode_json(forwarding))
         quarantine.send(self._producer, outcome.quarantined)
 
     def _count(self, outcome: Outcome, seconds: float) -> None:
@@ -158,8 +163,14 @@ class IngestionWorker:
             metrics.quarantined.labels(reason).inc(refused)
         for source, dropped in Counter(duplicate.source for duplicate in outcome.duplicates).items():
             metrics.duplicates.labels(source).inc(dropped)
-        for merge in outcome.merges:
-            metrics.merges.labels(str(merge.joined).lower()).inc()
+        for forwarding in outcome.forwardings:
+            metrics.forwardings.labels(_why(forwarding)).inc()
+
+
+def _why(forwarding: Forwarding) -> str:
+    if isinstance(forwarding, LeadSplit):
+        return "split"
+    return "joined" if forwarding.joined else "renamed"
 
 
 def publish_verdicts(producer: DurableProducer) -> Callable[[Verdict], None]:

@@ -17,10 +17,11 @@ from features.settings import feature_set
 from features.training import point_in_time
 from ingestion import duplicates
 from ingestion.contracts.event import MAX_PARTS, Actor, Event
+from ingestion.contracts.forwards import Forwards, ended
 from ingestion.contracts.raw import QUARANTINE_TOPIC
 from ingestion.database import open_database, reading
 from ingestion.kafka import read_topic
-from ingestion.lake import read_events, read_merges
+from ingestion.lake import read_events, read_forwardings
 from ingestion.quarantine import failure_of
 from ingestion.settings import PlatformSettings
 from leadline.company import Fate, Truth
@@ -28,7 +29,6 @@ from leadline.platform import Platform
 from leadline.questions import newest_leads
 from leadline.seed import Coordinates
 from leadline.truth_check import Fates, People, Place, check_fates, check_people
-from registry.labels import survivors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Checks:
     def of(cls, platform: Platform, truth: Truth, coordinates: Sequence[Coordinates]) -> Self:
         """Count what lies in the lake, in quarantine and among the duplicates."""
         settings = platform.settings
-        events, merges = read_events(settings.lake), read_merges(settings.lake)
+        events, forwardings = read_events(settings.lake), read_forwardings(settings.lake)
         failures = {
             (failure.topic, failure.partition, failure.offset, failure.index): failure
             for failure in map(failure_of, read_topic(settings.kafka_bootstrap_servers, QUARANTINE_TOPIC))
@@ -56,15 +56,15 @@ class Checks:
         dropped = _dropped(settings)
         found: dict[Place, Fate] = {_place(event): Fate.GOOD for event in events}
         found |= dict.fromkeys(failures, Fate.QUARANTINED) | dict.fromkeys(dropped, Fate.DUPLICATE)
-        ends = survivors_of(merges)
-        leads = {_place(event): ends.get(event.lead, event.lead) for event in events}
+        forwards = Forwards(forwardings)
+        leads = {_place(event): forwards.of(event) for event in events}
         return cls(
             good=len(events),
             quarantined=len(failures),
             reasons=dict(Counter(failure.type for failure in failures.values())),
             duplicates=len(dropped),
             test_or_bot=sum(event.data.test or event.data.actor is Actor.BOT for event in events),
-            merges=len({merge.absorbed for merge in merges}),
+            merges=len({ended(forwarding) for forwarding in forwardings}),
             fates=check_fates(truth, coordinates, found),
             people=check_people(truth, coordinates, leads),
         )

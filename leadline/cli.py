@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +12,7 @@ from rich.console import Console
 
 from governance.errors import GovernanceError
 from ingestion.errors import IngestionError
+from ingestion.importer.known_at import KnownAt
 from leadline import environment
 from leadline.broker import BrokerError
 from leadline.errors import LeadlineError
@@ -78,15 +81,42 @@ def init() -> None:
     prepare(environment.settings(make_keys=not keys.given()))
 
 
+@app.command("import", rich_help_panel=RUN)
+def import_(
+    files: Annotated[list[str], typer.Argument(help="Files, folders, patterns in quotes, or - for standard input.")],
+    source: Annotated[str, typer.Option(help="Whose events they are, e.g. segment; a wrong one lists all.")],
+    account: Annotated[
+        str | None, typer.Option(help="Your account with the sender, as its live events have it; else `default`.")
+    ] = None,
+    known_at: Annotated[
+        KnownAt, typer.Option(help="event-time: history, known when it happened. now: news, known from now on.")
+    ] = KnownAt.NOW,
+) -> None:
+    """Send the rows of files the way live events go: JSON lines, JSON arrays, CSV, Parquet; also .gz and .zip.
+
+    After Ctrl-C or a crash the same command goes on where it was. Exits with 1 if a file could not be read or a row was
+    too large. docs/how-to-import-history.md
+    """
+    from leadline.importing import import_files
+
+    status = import_files(
+        environment.settings(), files, source=source, account=account, known_at=known_at, console=console
+    )
+    raise SystemExit(status)
+
+
 @app.command(rich_help_panel=SERVICES)
 def receive(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8090,
 ) -> None:
-    """The webhook receiver: senders' requests, verified, onto the raw topics."""
+    """The webhook receiver: senders' requests, verified, onto the raw topics.
+
+    Who may send stands in the file that LEADLINE_CONNECTIONS names: see docs/how-to-connect-a-sender.md.
+    """
     from ingestion.app import run_receiver
 
-    run_receiver(environment.settings(), host=host, port=port)
+    run_receiver(environment.receiver_settings(), host=host, port=port)
 
 
 @app.command(rich_help_panel=SERVICES)
@@ -95,6 +125,27 @@ def ingest() -> None:
     from ingestion.app import run_ingestion
 
     run_ingestion(environment.settings(), environment.until_told_to_stop())
+
+
+@app.command(rich_help_panel=SERVICES)
+def hydrate(
+    failed: Annotated[bool, typer.Option("--failed", help="List what could not be fetched, and end.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Let the running worker try that again, and end.")] = False,
+) -> None:
+    """Fetch what raw messages only name (Meta's leads, HubSpot's objects, …) from the vendors' APIs.
+
+    Which APIs stands in the `fetch` tables of the file that LEADLINE_CONNECTIONS names.
+    """
+    from ingestion.app import run_hydration
+    from leadline.hydration import retry_failed, show_failed
+
+    settings = environment.settings()
+    if failed:
+        show_failed(settings, console)
+    if retry:
+        retry_failed(settings, console)
+    if not failed and not retry:
+        run_hydration(settings, environment.until_told_to_stop())
 
 
 @app.command(rich_help_panel=SERVICES)
@@ -171,7 +222,7 @@ def conformance(
     """
     from leadline.conformance import show_conformance
 
-    raise SystemExit(show_conformance(environment.settings(), url, key or [], console))
+    raise SystemExit(show_conformance(environment.receiver_settings(), url, key or [], console))
 
 
 @app.command(rich_help_panel=QUESTIONS)
@@ -227,6 +278,115 @@ def publish(
     from leadline.seed import publish_year
 
     publish_year(environment.settings(), leads=leads, seed=seed, console=console)
+
+
+contracts = typer.Typer(help="The data contracts of topics: publishers, readers and versions.", no_args_is_help=True)
+app.add_typer(contracts, name="contracts", rich_help_panel=QUESTIONS)
+
+
+@contracts.command("list")
+def list_contracts() -> None:
+    """List the contracts with their versions, and what was released of each."""
+    from leadline.contracts import list_contracts
+
+    list_contracts(console)
+
+
+@contracts.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A contract (raw.crm) or one version of it (raw.crm-1-0-0).")],
+) -> None:
+    """Show one contract: its fields, who publishes, what readers may rely on."""
+    from leadline.contracts import show_contract
+
+    show_contract(name, console)
+
+
+@contracts.command()
+def check(
+    against: Annotated[Path | None, typer.Option(help="Folder of contracts; else those that were released.")] = None,
+) -> None:
+    """Compare the contracts with the released ones: each change must have the version that it asks for.
+
+    Exits with 1 if one has not: what breaks publishers or readers asks for a new MODEL.
+    """
+    from leadline.contracts import check_contracts
+
+    raise SystemExit(check_contracts(against, console))
+
+
+@contracts.command()
+def write() -> None:
+    """Make the raw topics' contracts, the JSON Schema and docs/contracts.md anew from what they are made of."""
+    from leadline.contracts import write_generated
+
+    write_generated(console)
+
+
+@contracts.command()
+def release(
+    names: Annotated[list[str] | None, typer.Argument(help="Contracts; all if none is named.")] = None,
+) -> None:
+    """Keep the contracts as released: later changes are compared with them."""
+    from leadline.contracts import release
+
+    release(names or [], console)
+
+
+identity = typer.Typer(help="Who is who, and why.", no_args_is_help=True)
+app.add_typer(identity, name="identity", rich_help_panel=QUESTIONS)
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@identity.command("show")
+def identity_show(
+    lead: Annotated[str, typer.Argument(help="A lead id (ld_…), also an old one.")],
+    as_of: Annotated[datetime | None, typer.Option(help="By what was known at this moment, UTC.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the identifiers of LEAD and of everybody they had to do with, by their keyed hashes."""
+    from leadline.identity import show_identity
+
+    moment = None if as_of is None else as_of.replace(tzinfo=UTC)
+    show_identity(environment.settings(), lead, moment, as_json, console)
+
+
+@identity.command("explain")
+def identity_explain(lead: Annotated[str, typer.Argument(help="A lead id (ld_…).")], as_json: AsJson = False) -> None:
+    """Show why the identifiers of LEAD are one person's: each bond, its rule, and the raw message that said so."""
+    from leadline.identity import explain_identity
+
+    explain_identity(environment.settings(), lead, as_json, console)
+
+
+@identity.command("unmerge")
+def identity_unmerge(
+    one: Annotated[str, typer.Argument(help="Hash of an identifier, or its first 8 digits or more.")],
+    other: Annotated[str, typer.Argument(help="The one that is another person's.")],
+    by: Annotated[str, typer.Option(help="Who decides; sealed with the person's data.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; sealed with the person's data.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Part two people for good: nothing bonds the identifiers ONE and OTHER any more, whatever is said later.
+
+    Both people get new lead ids; their features are folded anew from the lake. What was decided about them together
+    stays on record, and its trace says that they were parted.
+    """
+    from leadline.identity import unmerge
+
+    if not yes:
+        typer.confirm("Part them for good?", abort=True)
+    unmerge(environment.settings(), one, other, by, reason, console)
+
+
+@identity.command("conflicts")
+def identity_conflicts(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50, as_json: AsJson = False
+) -> None:
+    """List what resolution refused to believe: two contacts on one login, an address of too many people."""
+    from leadline.identity import list_conflicts
+
+    list_conflicts(environment.settings(), limit, as_json, console)
 
 
 def main() -> None:

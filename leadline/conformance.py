@@ -12,11 +12,11 @@ from rich.table import Table
 
 from ingestion.receiver.conformance import Outcome, all_cases, play
 from ingestion.receiver.connections import load_connections, secret_of
-from ingestion.settings import PlatformSettings
+from ingestion.settings import ReceiverSettings
 from leadline.errors import LeadlineError
 
 
-def show_conformance(settings: PlatformSettings, url: str, keys: Sequence[str], console: Console) -> int:
+def show_conformance(settings: ReceiverSettings, url: str, keys: Sequence[str], console: Console) -> int:
     """Play every case against the receiver at `url` and show what it did; 0 if all was right, else 1."""
     connections = load_connections(settings.connections)
     signing_keys = {}
@@ -25,7 +25,9 @@ def show_conformance(settings: PlatformSettings, url: str, keys: Sequence[str], 
         if name not in connections or not reference:
             raise LeadlineError(f"--key {name}: expected CONNECTION=env:NAME with a connection of the connections file")
         signing_keys[name] = secret_of(name, reference)
-    played = all_cases(connections, signing_keys, time.time(), settings.receiver_url or f"https://{urlsplit(url).netloc}")
+    played = all_cases(
+        connections, signing_keys, time.time(), settings.receiver_url or f"https://{urlsplit(url).netloc}"
+    )
     outcomes = list(track(play(url, iter(played)), "playing senders", total=len(played), console=console))
     console.print(_table(outcomes))
     wrong = sum(not outcome.held for outcome in outcomes)

@@ -7,7 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
-from ingestion.settings import PlatformSettings, load
+from ingestion.settings import PlatformSettings, ReceiverSettings, load, load_receiver
 from leadline import keys
 
 BROKER_FILE = "broker"  # bootstrap servers of the embedded broker that is running
@@ -35,10 +35,20 @@ def settings(*, make_keys: bool = False) -> PlatformSettings:
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     if make_keys or (folder / keys.FILE).exists():
         os.environ.update(keys.ensure(folder))
+    _find_embedded_broker(folder)
+    return load()
+
+
+def receiver_settings() -> ReceiverSettings:
+    """The receiver's settings; the broker of an embedded home is found as `settings` finds it, its secrets are not."""
+    _find_embedded_broker(home())
+    return load_receiver()
+
+
+def _find_embedded_broker(folder: Path) -> None:
     broker = folder / BROKER_FILE
     if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS") and broker.exists():
         os.environ["KAFKA_BOOTSTRAP_SERVERS"] = broker.read_text().strip()
-    return load()
 
 
 def until_told_to_stop() -> threading.Event:

@@ -64,6 +64,9 @@ def receipt_tree(receipt: Receipt) -> Tree:
     """From the score back to raw offsets."""
     decision = receipt.decision
     root = Tree(f"[bold]score {decision.score:.2f}[/bold] → {decision.tier}, {decision.route}   decision {decision.id}")
+    if receipt.parted:
+        people = ", ".join(receipt.parted)
+        root.add(f"[red]identity superseded[/red]: what was taken for one person is {len(receipt.parted)}: {people}")
     policy = decision.policy
     root.add(f"policy {policy.name} version {policy.version} ({policy.digest[:12]}…): rule [bold]{policy.rule}[/bold]")
     model = decision.model

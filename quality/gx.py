@@ -1,7 +1,8 @@
 """Runs a suite with Great Expectations on a pandas frame and gives a verdict.
 
-Invariant: no value of the frame leaves here, only counts, rates and column names; and nothing phones home. The library
-takes seconds and 265 MB to import, so it is imported with the first runner; call `preload` where a worker starts.
+Invariant: no value of the frame leaves here, only counts, rates, names of columns and, where asked for, of rows; and
+nothing phones home. The library takes seconds and 265 MB to import, so it is imported with the first runner; call
+`preload` where a worker starts.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # BASIC gives counts; without a partial list it gives no examples of what was unexpected.
 _RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+_NAMING = {"result_format": "COMPLETE", "partial_unexpected_count": 0}  # with the rows' names
 _SEVERITY = {action: rank for rank, action in enumerate(Action)}
 
 
@@ -59,24 +61,34 @@ class Runner:
             )
         )
 
-    def run(self, frame: pd.DataFrame, at: datetime, parameters: Mapping[str, Any] | None = None) -> Verdict:
+    def run(
+        self,
+        frame: pd.DataFrame,
+        at: datetime,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        names: str | None = None,
+    ) -> Verdict:
         """Judges one batch. Takes about 5 ms an expectation, and grows little with the rows up to some 10,000.
 
         Args:
             frame: one row a row; a column that an expectation needs and that is missing is a finding.
             at: the verdict's time.
             parameters: values for arguments declared as `{"$PARAMETER": name}`.
+            names: the column that says what the rows are called, which a finding may repeat; for small frames.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandas' advice to the library
             result = self._validation.run(
                 batch_parameters={"dataframe": frame},
                 expectation_parameters=dict(parameters or {}),
-                result_format=_RESULT_FORMAT,
+                result_format=_RESULT_FORMAT if names is None else _NAMING | {"unexpected_index_column_names": [names]},
             )
         # The library groups its results by column; the suite's own order says more.
         failed = {one.expectation_config.meta["index"]: one for one in result.results if not one.success}
-        findings = tuple(_finding(self.suite.expectations[index], failed[index], frame) for index in sorted(failed))
+        findings = tuple(
+            _finding(self.suite.expectations[index], failed[index], frame, names) for index in sorted(failed)
+        )
         action = max((finding.action for finding in findings), key=_SEVERITY.__getitem__, default=Action.PASS)
         return Verdict(
             suite=f"{self.suite.name}@{self.suite.version}",
@@ -99,7 +111,7 @@ def _build(gx: Any, expectation: Expectation, index: int) -> Any:
         raise SuiteError(f"{expectation.label}: Great Expectations refuses its arguments: {error}") from error
 
 
-def _finding(expectation: Expectation, outcome: Any, frame: pd.DataFrame) -> Finding:
+def _finding(expectation: Expectation, outcome: Any, frame: pd.DataFrame, names: str | None) -> Finding:
     result = outcome.result or {}
     unexpected = int(result.get("unexpected_count") or 0)
     if expectation.column is not None and expectation.column not in frame.columns:
@@ -108,7 +120,8 @@ def _finding(expectation: Expectation, outcome: Any, frame: pd.DataFrame) -> Fin
         mismatched = result["details"].get("mismatched", {})
         observed = "; ".join(f"{kind}: {', '.join(map(str, names))}" for kind, names in sorted(mismatched.items()))
     elif "unexpected_count" in result:
-        observed = f"{unexpected} of {result['element_count']} rows"
+        named = [str(row[names]) for row in result.get("unexpected_index_list") or ()] if names else []
+        observed = ": ".join(filter(None, (f"{unexpected} of {result['element_count']} rows", ", ".join(named))))
     elif isinstance(value := result.get("observed_value"), int | float):
         observed = f"{value:.6g}"
     else:

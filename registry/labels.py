@@ -7,11 +7,12 @@ won" is never merely "not yet won".
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ingestion.contracts.event import Event, EventType, LeadMerged
+from ingestion.contracts.event import Event, EventType
+from ingestion.contracts.forwards import Forwards
 
 HORIZON = timedelta(days=90)
 
@@ -25,27 +26,13 @@ class Outcome:
     won: bool
 
 
-def survivors_of(merges: Iterable[LeadMerged]) -> dict[str, str]:
-    """Every absorbed lead id and the id that stands for it in the end. Of two merges of one id the newer counts."""
-    into = {merge.absorbed: merge.survivor for merge in sorted(merges, key=lambda merge: merge.receivedtime)}
-    final = {}
-    for absorbed in into:
-        survivor, seen = absorbed, {absorbed}
-        while (following := into.get(survivor)) is not None and following not in seen:
-            seen.add(following)
-            survivor = following
-        final[absorbed] = survivor
-    return final
-
-
-def outcomes_of(events: Iterable[Event], survivors: Mapping[str, str]) -> dict[str, tuple[Outcome, ...]]:
+def outcomes_of(events: Iterable[Event], forwards: Forwards) -> dict[str, tuple[Outcome, ...]]:
     """The outcomes of each person, oldest first, by the lead id that stands for the person in the end."""
     found: dict[str, list[Outcome]] = defaultdict(list)
     for event in events:
         if event.type is EventType.CRM_OUTCOME and not event.data.test:
             won = event.data.properties.get("outcome") == "won"
-            person = survivors.get(event.lead, event.lead)
-            found[person].append(Outcome(event.time, event.receivedtime, won))
+            found[forwards.of(event)].append(Outcome(event.time, event.receivedtime, won))
     return {person: tuple(sorted(outcomes)) for person, outcomes in found.items()}
 
 

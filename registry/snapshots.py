@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from ingestion.contracts.forwards import Forwards
 
 EVERY = timedelta(days=14)
 ACTIVE = timedelta(days=60)  # a lead that nothing was heard of for longer is not scored
@@ -37,9 +39,7 @@ def grid(first: datetime, last: datetime, every: timedelta = EVERY) -> list[date
     return [last - step * every for step in range((last - first) // every, -1, -1)] if last >= first else []
 
 
-def snapshots(
-    history: Iterable[Known], survivors: Mapping[str, str], moments: Iterable[datetime]
-) -> Iterator[Snapshot]:
+def snapshots(history: Iterable[Known], forwards: Forwards, moments: Iterable[datetime]) -> Iterator[Snapshot]:
     """At each moment one snapshot of each person who was active, oldest moment first.
 
     A person who then had several lead ids, which were merged later, is taken once, under the one that was heard of
@@ -47,7 +47,7 @@ def snapshots(
     """
     people: dict[str, dict[str, list[Known]]] = defaultdict(lambda: defaultdict(list))
     for entry in history:
-        people[survivors.get(entry.lead, entry.lead)][entry.lead].append(entry)
+        people[forwards.lead(entry.lead)][entry.lead].append(entry)
     for ids in people.values():
         for rows in ids.values():
             rows.sort(key=lambda row: row.known_at)

@@ -17,11 +17,12 @@ from features.history import ACCOUNT, LEAD, read_history
 from features.settings import feature_set
 from features.training import point_in_time
 from ingestion.contracts.event import EventType, decode_event
-from ingestion.lake import read_merges, scan
+from ingestion.contracts.forwards import Forwards
+from ingestion.lake import read_forwardings, scan
 from ingestion.settings import PlatformSettings
 from registry.errors import TrainingStopped
 from registry.frame import Times, TrainingFrame
-from registry.labels import HORIZON, Outcome, label_at, outcomes_of, survivors_of
+from registry.labels import HORIZON, Outcome, label_at, outcomes_of
 from registry.served import require_exact, served
 from registry.snapshots import EVERY, Known, Snapshot, grid, snapshots
 
@@ -74,8 +75,8 @@ def frame_of(settings: PlatformSettings, labelled: Labelled) -> TrainingFrame:
 
 
 def _labelled(lake: Path, every: timedelta) -> Labelled:
-    survivors = survivors_of(read_merges(lake))
-    outcomes, data_end = _outcomes(lake, survivors)
+    forwards = Forwards(read_forwardings(lake))
+    outcomes, data_end = _outcomes(lake, forwards)
     rows = read_history(lake, LEAD, ("key", "account", "known_at", "forward")).to_pylist()
     if not rows or data_end is None:
         raise TrainingStopped(f"the lake at {lake} holds no feature history; run ingestion and features first")
@@ -83,7 +84,7 @@ def _labelled(lake: Path, every: timedelta) -> Labelled:
     moments = grid(history[0].known_at, data_end - HORIZON, every)
     labelled = [
         (snapshot, label)
-        for snapshot in snapshots(history, survivors, moments)
+        for snapshot in snapshots(history, forwards, moments)
         if (label := label_at(outcomes.get(snapshot.person, ()), snapshot.at, data_end)) is not None
     ]
     if not labelled:
@@ -94,13 +95,13 @@ def _labelled(lake: Path, every: timedelta) -> Labelled:
     return labelled
 
 
-def _outcomes(lake: Path, survivors: dict[str, str]) -> tuple[dict[str, tuple[Outcome, ...]], datetime | None]:
+def _outcomes(lake: Path, forwards: Forwards) -> tuple[dict[str, tuple[Outcome, ...]], datetime | None]:
     """Outcomes by person, and the newest moment that the lake knows of."""
     import pyarrow.compute as pc
 
     events = scan(lake, columns=("type", "receivedtime", "body"))
     told = events.filter(pc.equal(events["type"], EventType.CRM_OUTCOME.value))
-    outcomes = outcomes_of((decode_event(body.as_py().encode()) for body in told["body"]), survivors)
+    outcomes = outcomes_of((decode_event(body.as_py().encode()) for body in told["body"]), forwards)
     return outcomes, pc.max(events["receivedtime"]).as_py()
 
 

@@ -19,7 +19,7 @@ class Scope(StrEnum):
 
     SCORE = "score"  # ask for scores
     READ = "read"  # read leads and decisions
-    ADMIN = "admin"  # read metrics
+    ADMIN = "admin"  # read metrics, rule on identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +23,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
 
+from ingestion.errors import DeliveryFailed
+from ingestion.rulings import RulingMessage, unmerge_message
 from scoring import openapi
 from scoring.access import Access, Scope
 from scoring.bodies import LimitBodies
@@ -33,6 +36,7 @@ from scoring.observation import Observe
 from scoring.ports import Identities
 from scoring.problems import Problem, encode_problem, problem
 from scoring.requests import (
+    Accepted,
     LatestDecision,
     LeadId,
     LeadView,
@@ -40,6 +44,7 @@ from scoring.requests import (
     ScoreRequest,
     decode_batch,
     decode_score,
+    decode_unmerge,
 )
 from scoring.service import ScoreService
 
@@ -60,6 +65,7 @@ class Deps:
     ledger: Ledger
     access: Access
     metrics: ScoringMetrics
+    publish: Callable[[RulingMessage], Awaitable[None]]  # raises `DeliveryFailed`
     checks: Mapping[str, Callable[[], object]]  # name -> raises if it is not ready; may block
     background: Callable[[], AbstractAsyncContextManager[None]] | None = None  # runs while the API does
 
@@ -94,6 +100,7 @@ def create_app(deps: Deps) -> FastAPI:
         ("/v1/scores/batch", "POST", routes.score_batch, openapi.BATCH),
         ("/v1/decisions/{decision}", "GET", routes.decision, openapi.DECISION),
         ("/v1/leads/{lead}", "GET", routes.lead, openapi.LEAD),
+        ("/v1/identity/unmerge", "POST", routes.unmerge, openapi.UNMERGE),
         ("/healthz", "GET", routes.healthz, openapi.HEALTH),
         ("/readyz", "GET", routes.readyz, openapi.READY),
         ("/metrics", "GET", routes.metrics, openapi.METRICS),
@@ -106,6 +113,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.add_exception_handler(LeadUnknown, _unknown)
     app.add_exception_handler(DecisionUnknown, _unknown)
     app.add_exception_handler(Retry, _unavailable)
+    app.add_exception_handler(DeliveryFailed, _unavailable)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(LimitBodies)
@@ -180,6 +188,16 @@ class _Routes:
         )
         return Response(msgspec.json.encode(view), media_type=JSON)
 
+    async def unmerge(self, request: Request) -> Response:
+        """Part two people who were taken for one; answered when the ruling is durable."""
+        client = self._allow(request, Scope.ADMIN)
+        asked = _decoded(decode_unmerge, await request.body())
+        if asked.a == asked.b or asked.a.startswith("ac_"):
+            raise Refusal(422, "invalid-body", "Send two different identifiers, or an identifier and an account.")
+        ruling = unmerge_message(asked.a, asked.b, by=client, reason=asked.reason, now=datetime.now(UTC))
+        await self._deps.publish(ruling)
+        return Response(msgspec.json.encode(Accepted(ruling.id)), 202, media_type=JSON)
+
     async def healthz(self, _request: Request) -> Response:
         """Whether the process lives."""
         return Response(b'{"alive":true}', media_type=JSON)
@@ -201,7 +219,8 @@ class _Routes:
         self._allow(request, Scope.ADMIN)
         return Response(generate_latest(self._deps.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    def _allow(self, request: Request, scope: Scope) -> None:
+    def _allow(self, request: Request, scope: Scope) -> str:
+        """The name of the client whose key was sent, if the key has the scope."""
         kind, _, key = request.headers.get("authorization", "").partition(" ")
         client = self._deps.access.client(key.strip()) if kind.lower() == "bearer" and key else None
         if client is None:
@@ -209,6 +228,7 @@ class _Routes:
             raise Refusal(401, "unauthorized", detail, {"www-authenticate": "Bearer"})
         if scope not in client.scopes:
             raise Refusal(403, "forbidden", f"This key lacks the scope `{scope}`. Ask for a key that has it.")
+        return client.name
 
     async def _resolved(self, asked: ScoreRequest) -> str:
         assert asked.identifier is not None

@@ -22,6 +22,7 @@ from ingestion.identity import IdentityStore
 from ingestion.kafka import AlignedConsumer, DurableProducer, partition_count
 from ingestion.metrics import serve_metrics
 from ingestion.privacy import Vault
+from ingestion.rulings import RulingMessage
 from ingestion.settings import PlatformSettings
 from registry import champion as registered
 from registry.bundle import Bundle
@@ -98,6 +99,9 @@ def build_api(
         with reading(engine) as connection:
             connection.execute(text("SELECT 1"))
 
+    async def publish(ruling: RulingMessage) -> None:
+        await producer.send_acknowledged(ruling.topic, key=ruling.key, value=ruling.value, headers=ruling.headers)
+
     return create_app(
         Deps(
             service=ScoreService(
@@ -111,6 +115,7 @@ def build_api(
             ledger=Ledger(engine),
             access=access.parse(scoring.api_keys.get_secret_value()),
             metrics=metrics,
+            publish=publish,
             checks={
                 "online_store": lambda: probed.read(["-"]),
                 "database": database,

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from scoring.decision import Decision
 from scoring.problems import Problem, documented
-from scoring.requests import BatchRequest, BatchResponse, LeadView, Readiness, ScoreRequest
+from scoring.requests import Accepted, BatchRequest, BatchResponse, LeadView, Readiness, ScoreRequest, UnmergeRequest
 
 DESCRIPTION = (
     "Scores leads and explains each score. Every score is recorded durably before it is answered, with the features "
@@ -28,7 +28,17 @@ def install(app: FastAPI) -> None:
             schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             components = schema.setdefault("components", {})
             _, types = msgspec.json.schema_components(
-                (Decision, ScoreRequest, BatchRequest, BatchResponse, LeadView, Readiness, Problem),
+                (
+                    Decision,
+                    ScoreRequest,
+                    BatchRequest,
+                    BatchResponse,
+                    LeadView,
+                    Readiness,
+                    UnmergeRequest,
+                    Accepted,
+                    Problem,
+                ),
                 ref_template=_COMPONENT,
             )
             components["schemas"] = dict(types)
@@ -85,3 +95,9 @@ LEAD = _operation("LeadView", 401, 403, 404, 422, path="lead")
 HEALTH = _operation(None, open_to_all=True)
 READY = _operation("Readiness", 503, open_to_all=True)
 METRICS = _operation(None, 401, 403)
+UNMERGE = _operation(
+    "Accepted",
+    *(400, 401, 403, 408, 413, 415, 422, 503),
+    body="UnmergeRequest",
+    two_people={"a": "0" * 31 + "1", "b": "0" * 31 + "2", "reason": "two colleagues on one laptop"},
+)

@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from ingestion.contracts.event import Claim, IdentifierType
+from ingestion.sources.operator import Hash
 from scoring.decision import Decision, EnrichmentRef, EnrichmentStatus, Route, Tier
 from scoring.problems import Problem
 
@@ -55,6 +56,20 @@ class BatchResponse(msgspec.Struct, frozen=True):
     results: list[BatchResult]
 
 
+class UnmergeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Two identifiers that are two persons', by their keyed hashes."""
+
+    a: Hash
+    b: Hash
+    reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""  # sealed with the person's data
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A ruling that is durable; ingestion obeys it within moments."""
+
+    id: str
+
+
 class LatestDecision(msgspec.Struct, frozen=True, kw_only=True):
     """The newest recorded decision in short."""
 
@@ -92,3 +107,4 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 decode_score = msgspec.json.Decoder(ScoreRequest).decode
 decode_batch = msgspec.json.Decoder(BatchRequest).decode
+decode_unmerge = msgspec.json.Decoder(UnmergeRequest).decode

@@ -1,5 +1,7 @@
 """What the documents promise is there: links, anchors, `make` targets, `leadline` commands; and no forbidden names.
 
+What is generated must be up to date.
+
 `python -m scripts.check_docs` reads README, CONTRIBUTING, CHANGELOG and docs/, and every committed file for the names.
 """
 
@@ -11,6 +13,7 @@ from pathlib import Path
 import typer.main
 
 from leadline.cli import app
+from leadline.contracts import stale
 
 ROOT = Path(__file__).resolve().parent.parent
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -38,6 +41,7 @@ def main() -> int:
         problems += [f"{name}: {problem}" for problem in broken_links(path, text)]
         problems += [f"{name}: `make {word}` is no target" for word in set(_MAKE.findall(text)) - targets]
         problems += [f"{name}: `leadline {word}` is no command" for word in set(_COMMAND.findall(text)) - commands]
+    problems += [f"{name}: is out of date; run `leadline contracts write`" for name in stale()]
     problems += forbidden_names()
     sys.stdout.writelines(f"{problem}\n" for problem in sorted(problems))
     sys.stdout.write(f"docs: {len(documents)} documents, {len(problems)} problems\n")

@@ -7,6 +7,7 @@ The envelope is CloudEvents 1.0 (github.com/cloudevents/spec), with extension at
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -176,6 +177,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor = Actor.USER
     test: bool = False
     sequence: str | None = None
+    parted: tuple[tuple[str, str], ...] = ()  # identifier hashes that an operator says are two persons'
 
 
 class EventData(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -264,11 +266,50 @@ class LeadMerged(msgspec.Struct, frozen=True, kw_only=True):
         return self.raw.position * MAX_MERGES + self.number
 
 
+class LeadPart(msgspec.Struct, frozen=True, kw_only=True):
+    """One person of those that a lead is parted into."""
+
+    lead: str
+    account: str | None
+
+    @property
+    def key(self) -> str:
+        """The partition key."""
+        return self.account or self.lead
+
+
+class LeadSplit(msgspec.Struct, frozen=True, kw_only=True):
+    """Control record on `events`, keyed by the parted lead's partition key: it was several persons all along.
+
+    It follows every event that was emitted for `lead`, as a merge does. No part has an id that was in use before.
+    """
+
+    lead: str
+    parts: tuple[LeadPart, ...]  # at least two; the first holds the identifier that `lead` was minted from
+    owners: tuple[tuple[str, int], ...]  # identifier hash and number of its part, strongest identifier first
+    rule: str
+    receivedtime: datetime
+    imported: bool
+    raw: RawPointer  # of the event that caused it
+    number: int = 0  # among the merges and splits that the same event caused
+
+    @property
+    def position(self) -> int:
+        """As `LeadMerged.position`."""
+        return self.raw.position * MAX_MERGES + self.number
+
+    def part_of(self, identifiers: Iterable[Identifier]) -> LeadPart:
+        """Whose an event with these identifiers is: the strongest one's; the first part's if none is known here."""
+        sent = {each.hash for each in identifiers}
+        return next((self.parts[number] for hash_, number in self.owners if hash_ in sent), self.parts[0])
+
+
 class RecordKind(StrEnum):
     """What a message on `events` is; sent in the header `record`."""
 
     EVENT = "event"  # Event as JSON
     MERGE = "merge"  # LeadMerged as JSON
+    SPLIT = "split"  # LeadSplit as JSON
     HANDOVER = "handover"  # features.records.Handover, between feature workers
     FORWARD = "forward"  # an Event whose lead was absorbed, sent on to the survivor's partition
 
@@ -276,6 +317,7 @@ class RecordKind(StrEnum):
 encode_json = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(Event).decode
 decode_merge = msgspec.json.Decoder(LeadMerged).decode
+decode_split = msgspec.json.Decoder(LeadSplit).decode
 
 
 def utc(moment: datetime) -> datetime:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from types import MappingProxyType
 
 RAW_TOPICS = ("raw.crm", "raw.product", "raw.support", "raw.marketing")
 EVENTS_TOPIC = "events"
@@ -14,15 +16,36 @@ CHANGES_TOPIC = "features.changed"
 DECISIONS_TOPIC = "decisions"
 ALERTS_TOPIC = "alerts"
 
-# Headers of a raw message.
-SOURCE_SYSTEM = "source-system"  # which adapter reads it: hubspot, segment, …
-SOURCE_ACCOUNT = "source-account"  # the sender's own account with the vendor; part of `source`
-CONNECTION = "connection"  # the receiver's connection that a message came by
+SOURCE_SYSTEM = "source-system"
+SOURCE_ACCOUNT = "source-account"
+CONNECTION = "connection"
 CONTENT_TYPE = "content-type"
-SEGMENT_CALL = "segment-call"  # which of Segment's calls a body is that does not say so itself
-RECEIVED_TIME = "received-time"  # RFC 3339, our clock at ingress; else the Kafka timestamp
+SEGMENT_CALL = "segment-call"
+REFERER = "referer"
+USER_AGENT = "user-agent"
+HONEYPOT = "honeypot"
+RECEIVED_TIME = "received-time"
 TRACEPARENT = "traceparent"
-IMPORTED = "imported"  # "true" for replayed history: knowledge time is the received time
+IMPORTED = "imported"
+FETCHED_FOR = "fetched-for"
+
+# What a raw message's headers say; only the first is needed. The raw topics' contracts are made of this.
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        SOURCE_SYSTEM: "Which adapter reads it.",
+        SOURCE_ACCOUNT: "The sender's own account with the vendor, part of an event's `source`; `default` if left out.",
+        CONNECTION: "The receiver's connection that it came by.",
+        CONTENT_TYPE: "Media type; JSON if left out.",
+        SEGMENT_CALL: "Which of Segment's calls a body is that does not say so itself.",
+        REFERER: "Of a website's plain form: the page it was sent from.",
+        USER_AGENT: "Of a website's plain form: the browser.",
+        HONEYPOT: "Of a website's plain form: the field that people do not see.",
+        RECEIVED_TIME: "RFC 3339, our clock at ingress; else Kafka's timestamp.",
+        TRACEPARENT: "W3C trace context.",
+        FETCHED_FOR: "Of an object fetched from a vendor's API: the raw topic/partition/offset that only named it.",
+        IMPORTED: "`true` for replayed history: it became known when it was received.",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     imported: bool
     raw: RawPointer
     test: bool = False  # a vendor's test ping repeats made-up values: it gets a lead, but is evidence of nothing
+    loosens: bool = False  # it says that its identifiers belong together no longer: no evidence that they do
+    parted: tuple[tuple[str, str], ...] = ()  # hashes that an operator says are two persons'
 
     @property
     def time(self) -> int:
@@ -76,7 +78,7 @@ class Witness:
 
     def evidence_of(self, seen: Observation) -> Evidence:
         """The identifiers, bonds and accounts of one event."""
-        if seen.test:
+        if seen.test or seen.loosens:
             return msgspec.structs.replace(self._judge(seen), ties=(), accounts=())
         key = (seen.claims, seen.account)
         evidence = self._evidence.get(key)

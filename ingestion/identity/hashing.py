@@ -28,9 +28,13 @@ class KeyedHash:
         """32 hex digits for a free text, so that equal texts are known without being read."""
         return self._digest("text", text).hex()
 
-    def lead(self, minted_from: str, account: str | None) -> str:
-        """The lead id of the component whose strongest identifier is `minted_from`: `ld_` and 26 characters."""
-        return f"ld_{_base32(self._digest('lead', minted_from, account or ''))}"
+    def lead(self, minted_from: str, account: str | None, withdrawn: int = 0) -> str:
+        """The lead id of the component whose strongest identifier is `minted_from`: `ld_` and 26 characters.
+
+        `withdrawn` counts the bonds that were withdrawn at its identifiers: whoever was parted has a new id.
+        """
+        parts = (str(withdrawn),) if withdrawn else ()
+        return f"ld_{_base32(self._digest('lead', minted_from, account or '', *parts))}"
 
     def account(self, name: str) -> str:
         """The account id of a registrable domain or CRM account: `ac_` and 26 characters."""

@@ -11,11 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, Select, insert, or_, select, text, update
+from sqlalchemy import Connection, Engine, Row, Select, insert, or_, select, text
 
-from ingestion.contracts.event import Claim, Identifier, IdentifierType, LeadMerged, decode_merge, encode_json
+from ingestion.contracts.event import (
+    Claim,
+    Identifier,
+    IdentifierType,
+    LeadSplit,
+    RecordKind,
+    decode_merge,
+    decode_split,
+    encode_json,
+)
+from ingestion.contracts.forwards import Forwarding
 from ingestion.database import reading
-from ingestion.identity.evidence import Evidence, Observation, Witness
+from ingestion.identity.evidence import ACCOUNT_RULE, Evidence, Observation, Witness
 from ingestion.identity.hashing import KeyedHash
 from ingestion.identity.ledger import Changes, Lead, Ledger, Node
 from ingestion.identity.resolve import Bond
@@ -28,6 +38,7 @@ from ingestion.identity.tables import (
     insert_or_change,
     leads,
     merges,
+    withdrawals,
     write_rows,
 )
 
@@ -36,13 +47,13 @@ Place = tuple[str, int]  # raw stream, position
 
 
 class Resolution(NamedTuple):
-    """Who an event is about, and the merges it caused; `merge_keys` are the absorbed leads' partition keys."""
+    """Who an event is about, and the forwardings it caused, with the partition keys of the leads that ended."""
 
     lead: str
     account: str | None
     identifiers: tuple[Identifier, ...]
-    merges: tuple[LeadMerged, ...]
-    merge_keys: tuple[str, ...]
+    forwardings: tuple[Forwarding, ...]
+    keys: tuple[str, ...]  # parallel to `forwardings`
 
     @property
     def partitionkey(self) -> str:
@@ -72,6 +83,26 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """Who some identifiers were at a moment, by the evidence that was known then."""
+
+    lead: str
+    account: str | None
+    identifiers: tuple[Identifier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConflict:
+    """Something that resolution refused, for a person to look at."""
+
+    a: str
+    b: str
+    reason: str
+    stream: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a lead is who it is."""
 
@@ -79,7 +110,7 @@ class Explanation:
     account: str | None
     identifiers: tuple[Identifier, ...]
     edges: tuple[Edge, ...]
-    absorbed: tuple[LeadMerged, ...]  # merges into this lead
+    forwarded: tuple[Forwarding, ...]  # leads that ended in this one
 
 
 class IdentityStore:
@@ -111,47 +142,28 @@ class IdentityStore:
         resolutions = []
         for (evidence, observation), is_new in zip(seen, news, strict=True):
             lead, account, caused = ledger.place(evidence, observation, is_new)
-            keys, merged = tuple(zip(*caused, strict=True)) if caused else ((), ())
-            resolutions.append(Resolution(lead, account, evidence.identifiers, merged, keys))
+            keys, forwardings = tuple(zip(*caused, strict=True)) if caused else ((), ())
+            resolutions.append(Resolution(lead, account, evidence.identifiers, forwardings, keys))
         _write(connection, ledger.changes, self._hashes)
         return resolutions
 
-    def merges_caused_by(
-        self, connection: Connection, places: Collection[Place]
-    ) -> dict[Place, list[tuple[str, LeadMerged]]]:
-        """The merges that events at these raw coordinates caused, with the absorbed leads' partition keys."""
+    def caused_by(self, connection: Connection, places: Collection[Place]) -> dict[Place, list[tuple[str, Forwarding]]]:
+        """The forwardings that events at these raw coordinates caused, with the ended leads' partition keys."""
         wanted, streams = set(places), {stream for stream, _ in places}
         if not wanted:
             return {}
         positions = [position for _, position in places]
         query = (
-            select(merges.c.stream, merges.c.position, merges.c.absorbed_key, merges.c.body)
+            select(merges.c.stream, merges.c.position, merges.c.absorbed_key, merges.c.kind, merges.c.body)
             .where(among(connection, merges.c.stream, streams))
             .where(merges.c.position.between(min(positions), max(positions)))
             .order_by(merges.c.stream, merges.c.position, merges.c.number)
         )
-        found: dict[Place, list[tuple[str, LeadMerged]]] = {}
+        found: dict[Place, list[tuple[str, Forwarding]]] = {}
         for row in connection.execute(query):
             if (row.stream, row.position) in wanted:
-                found.setdefault((row.stream, row.position), []).append((row.absorbed_key, decode_merge(row.body)))
+                found.setdefault((row.stream, row.position), []).append((row.absorbed_key, _forwarding(row)))
         return found
-
-    def withdraw(self, a: str, b: str, at: datetime) -> None:
-        """Stop counting every bond between two identifier hashes, or an identifier and an account, from now on.
-
-        Clusters are resolved anew. Where a lead's state would have to be parted, that goes to `conflicts`: its
-        features are rebuilt from the lake, not forwarded.
-        """
-        with self._engine.begin() as connection:
-            self.lock(connection)
-            between = or_((edges.c.a == a) & (edges.c.b == b), (edges.c.a == b) & (edges.c.b == a))
-            stamp = int(at.timestamp() * 1_000_000)
-            connection.execute(update(edges).where(between, edges.c.withdrawn_at.is_(None)).values(withdrawn_at=stamp))
-            ledger = Ledger(self._hashes)
-            ends = _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, [a, b])))
-            _load_components(connection, ledger, {ledger.nodes[hash_].blob for hash_ in ends})
-            ledger.settle(ends, None)
-            _write(connection, ledger.changes, self._hashes)
 
     # Reading
 
@@ -202,20 +214,83 @@ class IdentityStore:
             touching = or_(among(connection, edges.c.a, hashes), among(connection, edges.c.b, hashes))
             bonds = connection.execute(select(edges).where(touching).order_by("time", "a", "b")).all()
             absorbed = connection.execute(
-                select(merges.c.body).where(merges.c.survivor == now.lead).order_by("stream", "position", "number")
+                select(merges.c.kind, merges.c.body)
+                .where(merges.c.survivor == now.lead)
+                .order_by("stream", "position", "number")
             ).all()
+            withdrawn = _withdrawn_at(connection, hashes)
         return Explanation(
             now.lead,
             now.account,
             tuple(_identifier(row) for row in rows),
-            tuple(Edge(b.a, b.b, b.rule, b.evidence, b.stream, b.position, b.withdrawn_at is not None) for b in bonds),
-            tuple(decode_merge(row.body) for row in absorbed),
+            tuple(
+                Edge(b.a, b.b, b.rule, b.evidence, b.stream, b.position, (min(b.a, b.b), max(b.a, b.b)) in withdrawn)
+                for b in bonds
+            ),
+            tuple(_forwarding(row) for row in absorbed),
         )
+
+    def at(self, lead: str, moment: datetime) -> tuple[Past, ...]:
+        """Who the identifiers that ever had to do with a lead were at `moment`, in order of their leads.
+
+        By evidence and withdrawals received until then. An identifier that nothing was tied to by then stands alone.
+        """
+        now = self.current(lead)
+        if now is None:
+            return ()
+        until = int(moment.timestamp() * 1_000_000)
+        ledger = Ledger(self._hashes)
+        with reading(self._engine) as connection:
+            mine = select(identifiers.c.hash).where(identifiers.c.lead == now.lead)
+            reached = _ever_reached(connection, connection.execute(mine).scalars().all())
+            _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, reached)))
+            ends = or_(among(connection, withdrawals.c.a, reached), among(connection, withdrawals.c.b, reached))
+            for row in connection.execute(select(withdrawals).where(ends, withdrawals.c.time <= until)):
+                ledger.add_withdrawal(row.a, row.b)
+            for row in connection.execute(select(edges).where(among(connection, edges.c.a, reached))):
+                if row.time <= until and (row.b in ledger.nodes or row.rule.startswith(ACCOUNT_RULE)):
+                    ledger.add_bond((row.a, row.b, row.rule), Bond(row.attached, row.time, row.a, row.b, row.rule))
+        nodes = ledger.nodes
+        for node in nodes.values():
+            node.shared = False  # of then, not of now
+        found = [
+            Past(nodes[c[0]].lead, nodes[c[0]].account, tuple(nodes[hash_].identifier for hash_ in c))
+            for c in ledger.clusters()
+        ]
+        return tuple(sorted(found, key=lambda past: past.lead))
+
+    def known(self, prefix: str) -> tuple[Identifier, ...]:
+        """The identifiers whose hash begins with `prefix`, at most ten."""
+        query = select(identifiers).where(identifiers.c.hash.startswith(prefix, autoescape=True)).limit(10)
+        with reading(self._engine) as connection:
+            return tuple(_identifier(row) for row in connection.execute(query))
+
+    def lead_of(self, hash_: str) -> Resolved | None:
+        """Who owns an identifier by its hash; `None` if it was never seen."""
+        return self._one(select(identifiers.c.lead, identifiers.c.account).where(identifiers.c.hash == hash_))
+
+    def open_conflicts(self, limit: int) -> tuple[OpenConflict, ...]:
+        """What resolution refused, newest first."""
+        query = select(conflicts).order_by(conflicts.c.position.desc(), "stream", "a", "b").limit(limit)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return tuple(OpenConflict(row.a, row.b, row.reason, row.stream, row.position) for row in rows)
 
     def _one(self, query: Select[Any]) -> Resolved | None:
         with reading(self._engine) as connection:
             row = connection.execute(query).first()
         return None if row is None else Resolved(row.lead, row.account)
+
+
+def _ever_reached(connection: Connection, hashes: Collection[str]) -> set[str]:
+    """Everything that any edge on record connects with these, withdrawn and refused ones too. A query a step."""
+    reached, new = set(hashes), set(hashes)
+    while new:
+        touching = or_(among(connection, edges.c.a, new), among(connection, edges.c.b, new))
+        rows = connection.execute(select(edges.c.a, edges.c.b, edges.c.rule).where(touching)).all()
+        new = {end for row in rows if not row.rule.startswith(ACCOUNT_RULE) for end in (row.a, row.b)} - reached
+        reached |= new
+    return reached
 
 
 def _load(
@@ -226,7 +301,10 @@ def _load(
     Returns which of `seen` is new to the ledger.
     """
     wanted = {traits.hash for evidence, _ in seen for traits in evidence.traits}
+    wanted.update(end for _, observation in seen for pair in observation.parted for end in pair)
     _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, wanted)))
+    for a, b in _withdrawn_at(connection, wanted):
+        ledger.add_withdrawal(a, b)
     pairs = {pair for evidence, _ in seen for pair, _ in evidence.ties}
     pairs.update(pair for evidence, _ in seen for pair in evidence.accounts)
     if pairs:
@@ -237,11 +315,11 @@ def _load(
             ledger.times[pair] = min(row.time, ledger.times.get(pair, row.time))
     news = [ledger.is_new(evidence, observation) for evidence, observation in seen]
     touched = {
-        ledger.nodes[traits.hash].blob
-        for (evidence, _), is_new in zip(seen, news, strict=True)
+        ledger.nodes[hash_].blob
+        for (evidence, observation), is_new in zip(seen, news, strict=True)
         if is_new
-        for traits in evidence.traits
-        if traits.hash in ledger.nodes and not ledger.nodes[traits.hash].shared
+        for hash_ in (*(t.hash for t in evidence.traits), *(end for pair in observation.parted for end in pair))
+        if hash_ in ledger.nodes and not ledger.nodes[hash_].shared
     }
     if touched:
         _load_components(connection, ledger, touched)
@@ -253,14 +331,22 @@ def _load_components(connection: Connection, ledger: Ledger, blobs: Collection[s
     members = _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.blob, blobs)))
     touching = or_(among(connection, edges.c.a, members), among(connection, edges.c.b, members))
     query = select(edges.c.a, edges.c.b, edges.c.rule, edges.c.time, edges.c.attached).where(touching)
-    bonds = connection.execute(query.where(edges.c.withdrawn_at.is_(None))).all()
+    bonds = connection.execute(query).all()
     beside = {end for row in bonds for end in (row.a, row.b) if end not in ledger.nodes}
     if beside:  # shared identifiers, and accounts, which are none
         _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, beside)))
+    for a, b in _withdrawn_at(connection, members):
+        ledger.add_withdrawal(a, b)
     for row in bonds:
         ledger.add_bond((row.a, row.b, row.rule), Bond(row.attached, row.time, row.a, row.b, row.rule))
     for row in connection.execute(select(leads).where(among(connection, leads.c.minted_from, members))):
         ledger.add_lead(Lead(row.id, row.minted_from, row.account, row.forwarded_to, row.version))
+
+
+def _withdrawn_at(connection: Connection, hashes: Collection[str]) -> set[tuple[str, str]]:
+    """The withdrawals with an end among these identifiers."""
+    ends = or_(among(connection, withdrawals.c.a, hashes), among(connection, withdrawals.c.b, hashes))
+    return {(row.a, row.b) for row in connection.execute(select(withdrawals.c.a, withdrawals.c.b).where(ends))}
 
 
 def _with_leads() -> Select[Any]:
@@ -319,11 +405,14 @@ def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> None:
     write_rows(
         connection,
         insert(merges),
-        ("absorbed", "absorbed_key", "survivor", "joined", "stream", "position", "number", "body"),
-        [
-            (m.absorbed, key, m.survivor, m.joined, m.raw.stream, m.raw.position, m.number, encode_json(m))
-            for key, m in changes.merges
-        ],
+        ("absorbed", "absorbed_key", "survivor", "joined", "stream", "position", "number", "kind", "body"),
+        [_merge_row(key, forwarding) for key, forwarding in changes.forwardings],
+    )
+    write_rows(
+        connection,
+        insert(withdrawals),
+        ("a", "b", "time", "stream", "position"),
+        [(a, b, seen.time, seen.raw.stream, seen.raw.position) for a, b, seen in changes.withdrawals],
     )
     write_rows(
         connection,
@@ -331,6 +420,18 @@ def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> None:
         ("a", "b", "reason", "stream", "position"),
         [(each.a, each.b, each.reason[:120], *_place(each.seen)) for each in changes.conflicts],
     )
+
+
+def _merge_row(key: str, forwarding: Forwarding) -> tuple[Any, ...]:
+    raw, body = forwarding.raw, encode_json(forwarding)
+    where = raw.stream, raw.position, forwarding.number
+    if isinstance(forwarding, LeadSplit):
+        return forwarding.lead, key, forwarding.parts[0].lead, False, *where, RecordKind.SPLIT.value, body
+    return forwarding.absorbed, key, forwarding.survivor, forwarding.joined, *where, RecordKind.MERGE.value, body
+
+
+def _forwarding(row: Any) -> Forwarding:
+    return decode_split(row.body) if row.kind == RecordKind.SPLIT else decode_merge(row.body)
 
 
 def _place(seen: Observation | None) -> Place:

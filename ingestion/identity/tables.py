@@ -1,7 +1,7 @@
 """The identity ledger's tables, the same on SQLite and Postgres.
 
-Invariant: `edges` is append-only (an edge is withdrawn by its stamp, never deleted); everything else that says who is
-who can be computed again from it. Times are microseconds since the epoch.
+Invariant: `edges` and `withdrawals` are append-only, and everything else that says who is who can be computed again
+from them. Times are microseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -60,7 +60,17 @@ edges = Table(
     Column("evidence", String(64), nullable=False),  # SHA-256 of the raw message
     Column("stream", String(80), nullable=False),
     Column("position", BigInteger, nullable=False),
-    Column("withdrawn_at", BigInteger, nullable=True),
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    # Two identifiers that are two persons', whatever evidence says; the smaller hash first.
+    Column("a", _HASH, primary_key=True),
+    Column("b", _HASH, primary_key=True, index=True),
+    Column("time", BigInteger, nullable=False),
+    Column("stream", String(80), nullable=False),
+    Column("position", BigInteger, nullable=False),
 )
 
 leads = Table(
@@ -82,8 +92,9 @@ merges = Table(
     Column("joined", Boolean, nullable=False),
     Column("stream", String(80), nullable=False),
     Column("position", BigInteger, nullable=False),
-    Column("number", Integer, nullable=False),  # among the merges of one event
-    Column("body", LargeBinary, nullable=False),  # the LeadMerged as it was sent
+    Column("number", Integer, nullable=False),  # among the forwardings of one event
+    Column("kind", String(8), nullable=False),  # merge or split
+    Column("body", LargeBinary, nullable=False),  # the LeadMerged or LeadSplit as it was sent
     Index("ix_merges_trigger", "stream", "position"),
 )
 
@@ -97,7 +108,7 @@ conflicts = Table(
     Column("position", BigInteger, nullable=False),
 )
 
-IDENTITY_TABLES = (identifiers, edges, leads, merges, conflicts)
+IDENTITY_TABLES = (identifiers, edges, withdrawals, leads, merges, conflicts)
 
 
 def among(connection: Connection, column: Column[Any], values: Collection[str]) -> ColumnElement[bool]:

@@ -71,12 +71,14 @@ def create_topics(bootstrap: str, partitions: dict[str, int]) -> None:
 
 
 def partition_count(bootstrap: str, topic: str) -> int:
-    """How many partitions `topic` has. Raises `SettingsError` if there is no such topic."""
-    found = (
-        AdminClient({"bootstrap.servers": bootstrap}, logger=log)
-        .list_topics(topic, timeout=PATIENCE_SECONDS)
-        .topics[topic]
-    )
+    """How many partitions `topic` has. Raises `SettingsError` if there is no such topic, `Retry` if nobody answers."""
+    admin = AdminClient({"bootstrap.servers": bootstrap}, logger=log)
+    try:
+        found = admin.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
+    except KafkaException as error:
+        raise Retry(
+            f"no broker answers at {bootstrap} ({error.args[0].str()}): start one, or set KAFKA_BOOTSTRAP_SERVERS"
+        ) from error
     if found.error is not None or not found.partitions:
         raise SettingsError(f"topic {topic} is not on {bootstrap}: run `leadline init`, or create it")
     return len(found.partitions)

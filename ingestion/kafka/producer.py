@@ -178,9 +178,12 @@ class DurableProducer:
         self._closing.set()
         if self._pump is not None:
             self._pump.join()
-        self._producer.purge()  # else closing waits for the broker, for ever if it is gone
-        self._producer.poll(0)
-        self._producer.close()
+        # What is given up on its way breaks the promise of gapless order, which both calls tell; nothing follows it.
+        with suppress(KafkaException):
+            self._producer.purge()  # else closing waits for the broker, for ever if it is gone
+            self._producer.poll(0)
+        with suppress(KafkaException):
+            self._producer.close()
 
     def _produce(
         self,

@@ -32,7 +32,11 @@ def cors(connection: Connection | None, headers: Mapping[bytes, bytes]) -> Heade
     origin = headers.get(b"origin", b"")
     if origin.decode("latin-1") not in connection.origins:
         return ()
-    return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
+    return (
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", b"retry-after"),
+        (b"vary", b"origin"),
+    )
 
 
 def preflight(connection: Connection | None, headers: Mapping[bytes, bytes]) -> Answer:
@@ -45,7 +49,8 @@ def preflight(connection: Connection | None, headers: Mapping[bytes, bytes]) -> 
         headers=(
             *allowed,
             (b"access-control-allow-methods", b"POST"),
-            (b"access-control-allow-headers", b"authorization, content-type"),
+            # analytics.js counts in the last one how often it has tried.
+            (b"access-control-allow-headers", b"authorization, content-type, x-retry-count"),
             (b"access-control-max-age", b"600"),
         ),
     )

@@ -21,6 +21,7 @@ from ingestion.metrics import ReceiverMetrics
 from ingestion.receiver.answers import RETRY_SECONDS, cors, messages, preflight, problem
 from ingestion.receiver.body import Receive, SenderGone, read_body
 from ingestion.receiver.connections import Connection
+from ingestion.receiver.forms import around_form, is_plain_form, thanks
 from ingestion.receiver.limits import AddressList, Delivered
 from ingestion.receiver.request import Answer, Refused, Request
 from ingestion.receiver.signatures import WINDOW, WriteKey
@@ -29,7 +30,10 @@ from ingestion.tracing import continued
 log = logging.getLogger(__name__)
 
 NOBODY = AddressList()
-SEGMENT_CALLS = frozenset({"identify", "track", "page", "screen", "group", "alias", "batch"})
+CALLS = ("identify", "track", "page", "screen", "group", "alias", "batch")
+# By the last word of their paths. Libraries in browsers and phones say the first letter, older ones `import`:
+# github.com/segmentio/analytics-next, packages/browser/src/plugins/segmentio; segmentio/analytics-ruby, defaults.rb.
+SEGMENT_CALLS = {call: call for call in CALLS} | {call[0]: call for call in CALLS} | {"import": "batch"}
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -97,7 +101,7 @@ class Receiver:
             if connection is not None:
                 return connection, await self._take(connection, scope, headers, receive)
             if path.startswith("/v1/"):
-                return await self._call(path[4:], scope, headers, receive)
+                return await self._call(path[4:].rstrip("/"), scope, headers, receive)
             return None, await self._own(path)
         except Refused as refusal:
             return connection, _told(refusal, connection, headers)
@@ -123,12 +127,16 @@ class Receiver:
         request = self._request(scope, headers, body)
         now = self._clock()
         connection.sender.scheme.check(request, connection.secrets, now)
+        if is_plain_form(connection, request):
+            taken = await self._keep(connection, request, now, around_form(request))
+            return thanks(connection, request) or taken
         return await self._keep(connection, request, now)
 
-    async def _call(self, call: str, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answered:
+    async def _call(self, word: str, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answered:
         """Segment's HTTP API: the write key says whose call it is."""
-        if call not in SEGMENT_CALLS:
-            raise Refused(404, f"expected /v1/ and one of {', '.join(sorted(SEGMENT_CALLS))}")
+        call = SEGMENT_CALLS.get(word)
+        if call is None:
+            raise Refused(404, f"expected /v1/ and one of {', '.join(CALLS)}")
         if scope["method"] == "OPTIONS":  # of a browser, before it knows a key
             origin = headers.get(b"origin", b"").decode("latin-1")
             known = (one for one in self._by_write_key.values() if origin in one.origins)

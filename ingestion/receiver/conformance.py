@@ -13,7 +13,7 @@ import httpx2
 from msgspec.structs import replace
 
 from ingestion.receiver.connections import Connection
-from ingestion.receiver.examples import example
+from ingestion.receiver.examples import FORM, example
 from ingestion.receiver.request import Request
 from ingestion.receiver.signatures import WINDOW, Anyone, BodyKey, Hmac, HubSpot, SendGrid, WriteKey
 
@@ -72,6 +72,9 @@ def cases(connection: Connection, key: bytes | None, now: float, base: str = "")
             yield case("body cut short", signed(replace(plain, body=body[: len(body) // 2])), 200, answer)
             deep = replace(plain, body=b"[" * 100_000 + b"]" * 100_000)
             yield case("nested 100,000 deep", signed(deep), 400)
+        if segment:
+            brief = replace(plain, path="/v1/t", headers={b"content-type": b"text/plain"})
+            yield case("as libraries in browsers send it", signed(brief), 200, answer)
         packed = signed(plain)
         headers = {**packed.headers, b"content-encoding": b"gzip"}
         yield case("packed", replace(packed, headers=headers, body=gzip.compress(packed.body)), 200, answer)
@@ -88,6 +91,9 @@ def cases(connection: Connection, key: bytes | None, now: float, base: str = "")
     yield case("small, but large when unpacked", bomb, 413)
     yield case("packed in a way nobody knows", replace(bomb, headers={b"content-encoding": b"zip"}), 415)
     yield case("another method", replace(plain, method="PUT", body=b""), 405)
+    if connection.kind == "web-form":
+        form = Request("POST", path, "", {b"content-type": FORM.encode()}, b"form_id=conformance&test=on", base)
+        yield case("a plain form", form, 200 if connection.redirect is None else 303)
     if sender.browsers:
         yield case(
             "from a foreign website", replace(plain, headers={b"origin": b"https://evil.example"}), _foreign(segment)

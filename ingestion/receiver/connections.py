@@ -18,10 +18,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ingestion.contracts.raw import CONNECTION, SOURCE_ACCOUNT, SOURCE_SYSTEM
+from ingestion.contracts.raw import CONNECTION, HONEYPOT, SOURCE_ACCOUNT, SOURCE_SYSTEM
 from ingestion.decode import DEFAULT_ACCOUNT, MAX_BYTES
 from ingestion.errors import SettingsError
 from ingestion.receiver.limits import AddressList, Bucket
@@ -32,6 +33,23 @@ from ingestion.sources.adapter import Adapter
 
 MAX_SECRETS = 2
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+Origin = Annotated[str, Field(pattern=r"^https?://[^/\s]+$")]  # as browsers write it, without a path
+
+
+class Fetch(BaseModel):
+    """Where what the sender only points to is fetched; `ingestion.hydration.apis`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    token: str = Field(pattern=r"^(env|file):.+$")
+    # Plain http only to a host without a dot, on a network of one's own: the token goes with every request.
+    base_url: str | None = Field(
+        None, pattern=r"^(https://[^/\s?#@]+|http://(127\.0\.0\.1|[A-Za-z0-9-]+)(:[0-9]+)?)(/[^\s?#]*)?$"
+    )
+    version: str | None = Field(None, pattern=r"^[A-Za-z0-9.-]{1,20}$")
+    requests_per_second: float = Field(4, gt=0, le=1_000)
+    max_age_days: float = Field(30, gt=0, le=3650)  # afterwards an object that is named is fetched again
 
 
 class Declared(BaseModel):
@@ -44,10 +62,13 @@ class Declared(BaseModel):
     secrets: list[str] = Field(default_factory=list, max_length=MAX_SECRETS)
     verify_token: str | None = None  # Meta's handshake
     allow: list[str] = Field(default_factory=list, max_length=1000)  # addresses and networks; empty: any
-    origins: list[str] = Field(default_factory=list, max_length=100)  # of websites, for what browsers send
+    origins: list[Origin] = Field(default_factory=list, max_length=100)  # of websites, for what browsers send
+    redirect: str | None = Field(None, pattern=r"^[!-~]+$")  # where a visitor's browser goes on to after a plain form
+    honeypot: str | None = Field(None, pattern=r"^[!-~]{1,100}$")  # a form's field that only programs fill in
     requests_per_second: float = Field(200, gt=0, le=100_000)
     burst: int = Field(400, ge=1, le=1_000_000)
     max_body_bytes: int = Field(MAX_BYTES, ge=1, le=MAX_BYTES)
+    fetch: Fetch | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +86,14 @@ class Connection:
     origins: frozenset[str]
     bucket: Bucket
     max_body_bytes: int
+    redirect: str | None = None
+    honeypot: str | None = None
 
     @cached_property
     def headers(self) -> dict[str, str]:
         """Of every raw message that comes by it."""
-        return {SOURCE_SYSTEM: self.adapter.SOURCE.system, SOURCE_ACCOUNT: self.account, CONNECTION: self.name}
+        found = {SOURCE_SYSTEM: self.adapter.SOURCE.system, SOURCE_ACCOUNT: self.account, CONNECTION: self.name}
+        return found if self.honeypot is None else found | {HONEYPOT: self.honeypot}
 
 
 def load_connections(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, Connection]:
@@ -78,6 +102,13 @@ def load_connections(path: Path, environment: Mapping[str, str] = os.environ) ->
     Raises:
         SettingsError: the file or a secret is missing or wrong; names the connection and the field, no secret.
     """
+    found = {name: _connection(name, one, environment) for name, one in declarations(path).items()}
+    _require_distinct_write_keys(found)
+    return found
+
+
+def declarations(path: Path) -> dict[str, Declared]:
+    """The tables of a connections file by name; no secret is read. Raises `SettingsError` as `load_connections`."""
     try:
         tables = tomllib.loads(path.read_text())
     except OSError as error:
@@ -86,9 +117,7 @@ def load_connections(path: Path, environment: Mapping[str, str] = os.environ) ->
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"connections file {path}: {error}") from None
-    found = {name: _connection(name, table, environment) for name, table in tables.items()}
-    _require_distinct_write_keys(found)
-    return found
+    return {name: _declared(name, table) for name, table in tables.items()}
 
 
 def address_list(entries: Iterable[str], field: str = "LEADLINE_TRUSTED_PROXIES") -> AddressList:
@@ -99,14 +128,17 @@ def address_list(entries: Iterable[str], field: str = "LEADLINE_TRUSTED_PROXIES"
         raise SettingsError(f"{field}: {error}") from None
 
 
-def _connection(name: str, table: object, environment: Mapping[str, str]) -> Connection:
+def _declared(name: str, table: object) -> Declared:
     if not _NAME.fullmatch(name):
         raise SettingsError(f"connection {name!r}: expected a name of small letters, digits and hyphens")
     try:
-        declared = Declared.model_validate(table)
+        return Declared.model_validate(table)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"connection {name}: {faults}") from None
+
+
+def _connection(name: str, declared: Declared, environment: Mapping[str, str]) -> Connection:
     sender = SENDERS.get(declared.sender)
     if sender is None:
         raise SettingsError(f"connection {name}: sender {declared.sender!r}, expected one of {', '.join(SENDERS)}")
@@ -115,6 +147,7 @@ def _connection(name: str, table: object, environment: Mapping[str, str]) -> Con
         raise SettingsError(f"connection {name}: secrets is empty, and {declared.sender} proves itself by one")
     if sender.browsers and not declared.origins:
         raise SettingsError(f'connection {name}: origins is empty; name the website, e.g. ["https://www.acme.com"]')
+    _require_form_options(name, declared)
     try:
         for secret in secrets:
             sender.scheme.require_form(secret)
@@ -134,7 +167,17 @@ def _connection(name: str, table: object, environment: Mapping[str, str]) -> Con
         frozenset(declared.origins),
         Bucket(declared.requests_per_second, declared.burst),
         declared.max_body_bytes,
+        declared.redirect,
+        declared.honeypot,
     )
+
+
+def _require_form_options(name: str, declared: Declared) -> None:
+    if declared.sender != "web-form" and (declared.redirect or declared.honeypot):
+        raise SettingsError(f"connection {name}: redirect and honeypot are options of web-form, not {declared.sender}")
+    pages = tuple(f"{origin}/" for origin in declared.origins)
+    if declared.redirect is not None and not f"{declared.redirect}/".startswith(pages):
+        raise SettingsError(f"connection {name}: redirect is not on one of the connection's origins")
 
 
 def secret_of(name: str, reference: str, environment: Mapping[str, str] = os.environ) -> bytes:

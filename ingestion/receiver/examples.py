@@ -54,7 +54,15 @@ _BODIES: Mapping[str, Any] = {
     "sendgrid": [
         {"email": "example@test.com", "event": "processed", "sg_event_id": "conformance", "timestamp": 1600112492}
     ],
-    "intercom": {"type": "notification_event", "topic": "ping", "id": None, "data": {"item": {"type": "ping"}}},
+    "intercom": {
+        "type": "notification_event",
+        "topic": "ping",
+        "id": None,
+        "app_id": "conformance",
+        "created_at": 1596635312,
+        "delivery_attempts": 1,
+        "data": {"type": "notification_event_data", "item": {"type": "ping", "message": "receiver conformance"}},
+    },
     "segment-api": {"anonymousId": "conformance", "event": _NOTHING, "context": {"userAgent": "Googlebot/2.1"}},
     "web-form": {
         "id": "conformance",

@@ -32,6 +32,7 @@ class Source:
     leaves_out: Mapping[str, str]  # what is not taken over, and why
     about: tuple[str, ...]  # dotted paths in an element to the object it is about, the first that is there: Kafka's key
     opens: Mapping[str, Opener] = field(default_factory=dict)  # content types other than JSON, and how they become JSON
+    history: str | None = None  # a body's field that is true where all of it is replayed history; for imports
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A publisher that already speaks the canonical contract: a `Draft` by field name, alone or in an array.
 
-Claims come in the clear. `dataschema` names the version of the contract: additions (`1-0-x`) are read, any other
-revision is `UnknownVersion`. The publisher vouches for what it marks as verified, and keeps personal data out of
+The contract is `ingestion/contracts/leadline.interaction-*.odcs.yaml`. `dataschema` names its version: each revision
+has a reader in `READERS`, which takes its additions too; any other is `UnknownVersion`. Claims come in the clear. The
+publisher vouches for what it marks as verified, and keeps personal data out of
 whatever is not sealed: an event whose open parts hold an e-mail address is refused.
 """
 
@@ -14,7 +15,6 @@ from typing import Any, Literal
 import msgspec
 
 from ingestion.contracts.event import (
-    SCHEMA,
     AccountHint,
     Actor,
     Campaign,
@@ -31,6 +31,7 @@ from ingestion.errors import ContractBroken, UnknownVersion
 from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.fields import Moment, from_moment, named, plain_id
 from ingestion.sources.split import one_or_many
+from ingestion.sources.versions import Readers
 
 SOURCE = Source(
     system="canonical",
@@ -43,8 +44,13 @@ SOURCE = Source(
     about=("object.id", "id"),
 )
 
-_FAMILY = SCHEMA.rpartition("-")[0] + "-"  # leadline.interaction/1-0-
 _ADDRESS = re.compile(rb"[^\s@\"]@[^\s@\"]+\.[^\s@\"]")
+
+
+class Versioned(msgspec.Struct, gc=False):
+    """What every version says of itself."""
+
+    dataschema: str
 
 
 class PublishedClaim(msgspec.Struct, gc=False):
@@ -57,7 +63,7 @@ class PublishedClaim(msgspec.Struct, gc=False):
 
 
 class Published(msgspec.Struct, kw_only=True, gc=False):
-    """An event as a publisher writes it."""
+    """An event as a publisher writes it in version 1-0."""
 
     dataschema: str
     id: str
@@ -83,11 +89,17 @@ class Published(msgspec.Struct, kw_only=True, gc=False):
 
 elements: Callable[[bytes], Sequence[msgspec.Raw]] = one_or_many
 _encode = msgspec.json.Encoder().encode
+_decode_version = msgspec.json.Decoder(Versioned).decode
 _decode = msgspec.json.Decoder(Published).decode
 
 
 def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
-    """Checks one published event and takes it over."""
+    """Checks one published event and takes it over; raises `UnknownVersion` for one that has no reader."""
+    return READERS.of(_decode_version(element).dataschema)(element, context)
+
+
+def read_1_0(element: msgspec.Raw, context: SourceContext) -> Draft:
+    """Reads `leadline.interaction/1-0-x`."""
     sent = _decode(element)
     _check(sent)
     return Draft(
@@ -114,6 +126,9 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
     )
 
 
+READERS = Readers("leadline.interaction", {(1, 0): read_1_0})
+
+
 def event_id(sent: str, source: str | None, context: SourceContext) -> str:
     """The id of an event that its publisher names by `source` and `id`, as CloudEvents' duplicates are known.
 
@@ -124,8 +139,6 @@ def event_id(sent: str, source: str | None, context: SourceContext) -> str:
 
 
 def _check(sent: Published) -> None:
-    if not sent.dataschema.startswith(_FAMILY):
-        raise UnknownVersion(f"dataschema: got {named(sent.dataschema)}, expected {SCHEMA}")
     if sent.specversion != "1.0":
         raise UnknownVersion(f"specversion: got {named(sent.specversion)}, expected '1.0'")
     if not sent.id:

@@ -1,4 +1,4 @@
-"""Form-urlencoded bodies with names in PHP's manner, `data[merges][FNAME]=Jo`, as JSON.
+"""Form-urlencoded bodies: as fields, or with names in PHP's manner, `data[merges][FNAME]=Jo`, as JSON.
 
 Invariant: the work is bounded by the number of fields and their depth, whatever is sent.
 """
@@ -24,8 +24,16 @@ _PART = re.compile(r"\[([^\[\]]*)\]")
 def json_of_form(body: bytes, headers: Mapping[str, str]) -> bytes:  # noqa: ARG001 - an opener
     """The fields as one JSON object; of a name that is sent twice the last value counts, as in PHP.
 
-    Raises `Undecodable` for what is no form, `ContractBroken` for too many fields, too deep or contradicting ones.
+    Raises what `fields_of_form` raises, and `ContractBroken` for fields that lie too deep or contradict each other.
     """
+    form: dict[str, Any] = {}
+    for name, value in fields_of_form(body):
+        _put(form, name, value)
+    return msgspec.json.encode(form)
+
+
+def fields_of_form(body: bytes) -> list[tuple[str, str]]:
+    """The fields by name, in order. Raises `Undecodable` for what is no form, `ContractBroken` for too many fields."""
     try:
         # `&` alone separates; a semicolon may stand in a value.
         fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
@@ -35,10 +43,7 @@ def json_of_form(body: bytes, headers: Mapping[str, str]) -> bytes:  # noqa: ARG
         raise ContractBroken(f"body: more than {MAX_FIELDS} fields, expected at most that") from None
     if not fields:
         raise Undecodable("body: no field, expected application/x-www-form-urlencoded")
-    form: dict[str, Any] = {}
-    for name, value in fields:
-        _put(form, name, value)
-    return msgspec.json.encode(form)
+    return fields
 
 
 def _put(form: dict[str, Any], name: str, value: str) -> None:

@@ -2,6 +2,7 @@
 
 Fields and subscription types: developers.hubspot.com/docs/api-reference/webhooks (classic), and "Create generic
 webhook subscriptions" for `object.*` with `objectTypeId`. `attemptNumber` is no part of an event's identity.
+Objects that were fetched from the CRM API are elements too: `hubspot_object`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import msgspec
 
 from ingestion.contracts.event import Actor, Channel, Claim, Draft, EventType, IdentifierType, ObjectRef
 from ingestion.errors import ContractBroken
+from ingestion.sources import hubspot_object
 from ingestion.sources.adapter import Source, SourceContext
-from ingestion.sources.fields import Id, broken, from_millis, named, plain_id
+from ingestion.sources.fields import Id, broken, content_id, from_millis, named, plain_id
 from ingestion.sources.hubspot_properties import Meaning, company_property, contact_property, deal_property
 from ingestion.sources.split import one_or_many
 
 SOURCE = Source(
     system="hubspot",
-    sender="HubSpot webhooks, classic and generic subscriptions",
+    sender="HubSpot webhooks, classic and generic subscriptions; fetched objects",
     topic="raw.crm",
     makes=(
         EventType.LEAD_CREATED,
@@ -36,10 +38,11 @@ SOURCE = Source(
         EventType.IDENTITY_LINK,
         EventType.IDENTITY_UNLINK,
     ),
-    dedupe="portalId, subscriptionId, objectId, occurredAt, eventId, propertyName (retries differ in attemptNumber)",
+    dedupe="portalId, subscriptionId, objectId, occurredAt, eventId, propertyName (retries differ in attemptNumber); "
+    "of a fetched object its content and updatedAt",
     ordering="not promised; occurredAt orders the changes of one object",
     leaves_out={"values of properties without a canonical meaning": "they may be personal: sealed, only named openly"},
-    about=("objectId", "fromObjectId"),
+    about=("objectId", "fromObjectId", "object.id"),
 )
 
 TEST_EVENT = 100  # the event id that the subscription's *Test* button always sends
@@ -88,6 +91,8 @@ _decode = msgspec.json.Decoder(Notice).decode
 
 def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
     """Maps one subscription event; raises `ContractBroken` for a subscription that has no canonical meaning."""
+    if hubspot_object.is_fetched(element):
+        return _fetched(element, context)
     notice = _decode(element)
     kind, _, action = notice.subscription_type.partition(".")
     if action == "associationChange":
@@ -137,6 +142,19 @@ _PROPERTIES: dict[str, Callable[[str, str | None], Meaning]] = {
 }
 
 
+def _fetched(element: msgspec.Raw, context: SourceContext) -> Draft:
+    """An object as it stands. Fetched again, it is the same event unless it has changed."""
+    fetched = hubspot_object.fetched_of(element)
+    meaning, kind = hubspot_object.meaning_of(fetched), fetched.object_type
+    time = hubspot_object.time_of(fetched, meaning)
+    notice = Notice(0, 0, int(fetched.portal_id), int(time.timestamp() * 1000), f"{kind}.fetched")
+    content = msgspec.Raw(msgspec.json.encode(hubspot_object.content_of(fetched)))
+    return msgspec.structs.replace(
+        _draft(notice, context, meaning.type, kind, fetched.object.id, meaning),
+        id=content_id(context, f"{notice.portal_id}:{kind}", _plain(fetched.object.id), time, content),
+    )
+
+
 def _property(notice: Notice, kind: str, context: SourceContext) -> Draft:
     read, name = _PROPERTIES.get(kind), notice.property_name
     if read is None:
@@ -151,7 +169,7 @@ def _association(notice: Notice, kind: str, context: SourceContext) -> Draft:
     """Two objects were tied together or parted; the event names both ends and has no `objectId`."""
     if notice.from_object_id is None or notice.to_object_id is None:
         raise broken("fromObjectId, toObjectId", None, "the ids of both ends")
-    first, last = _ends(notice, kind)
+    first, last = ends_of(notice, kind)
     ends = {first: notice.from_object_id, last: notice.to_object_id}
     removed = notice.association_removed
     if len(ends) < 2 or not ends.keys() <= {"contact", "company", "deal", "meeting", "call"}:
@@ -177,7 +195,8 @@ def _association(notice: Notice, kind: str, context: SourceContext) -> Draft:
     raise _unmapped(notice)
 
 
-def _ends(notice: Notice, kind: str) -> tuple[str, str]:
+def ends_of(notice: Notice, kind: str) -> tuple[str, str]:
+    """The objects that an association change ties or parts, as far as they are known by name."""
     if notice.association_type:  # CONTACT_TO_COMPANY
         first, _, last = notice.association_type.lower().partition("_to_")
         return first, last

@@ -74,6 +74,9 @@ def contact_property(name: str, value: str | None) -> Meaning:
         return Meaning(account=AccountHint(name=tag_of(value)), change=_changed(name, value))
     if name in ("website", "hs_email_domain"):
         return Meaning(account=AccountHint(domain=host_of(value)), change=_changed(name, value))
+    if name == "associatedcompanyid":
+        is_id = value is not None and value.isascii() and value.isdigit()
+        return Meaning(company=value if is_id else None, change=_changed(name, value))
     return _fact(name, value, _CONTACT_FACTS, EventType.CONTACT_CHANGED)
 
 

@@ -36,9 +36,10 @@ SOURCE = Source(
         "$ip, $geoip_*": "where a connection ends says little of a firm",
         "$autocapture, $pageleave and other $ events": "kept as notes of the tracker: no act that anybody meant",
         "person.id": "PostHog's own merges rest on what clients say",
-        "historical_migration": "of a whole body; the header `imported` says that a message is history",
+        "historical_migration": "of a whole body; in an import it makes the header `imported`, which says the same",
     },
     about=("distinct_id", "properties.distinct_id", "event.distinct_id"),
+    history="historical_migration",
 )
 
 _ALIASES = frozenset({"$create_alias", "$merge_dangerously"})

@@ -1,4 +1,4 @@
-"""Salesforce: change events (Change Data Capture), and outbound messages of workflows and flows.
+"""Salesforce: change events (Change Data Capture), outbound messages of workflows and flows, and fetched records.
 
 Reference: developer.salesforce.com/docs/platform/change-data-capture/guide, and outbound messaging in the SOAP API's
 guide. A change event names no organisation, and the two must agree on whose ids they send; the connection's account
@@ -15,7 +15,7 @@ import msgspec
 
 from ingestion.contracts.event import Actor, Draft, EventType
 from ingestion.errors import ContractBroken
-from ingestion.sources import salesforce_change, salesforce_outbound
+from ingestion.sources import salesforce_change, salesforce_outbound, salesforce_snapshot
 from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.fields import from_millis, is_staff, named, plain_id
 from ingestion.sources.salesforce_change import Header
@@ -26,7 +26,7 @@ from ingestion.sources.split import one_or_many
 
 SOURCE = Source(
     system="salesforce",
-    sender="Salesforce's change events (CometD, Pub/Sub API) and outbound messages",
+    sender="Salesforce's change events (CometD, Pub/Sub API) and outbound messages; fetched records",
     topic="raw.crm",
     makes=(
         EventType.LEAD_CREATED,
@@ -43,7 +43,8 @@ SOURCE = Source(
         EventType.TICKET_CHANGED,
         EventType.TICKET_SOLVED,
     ),
-    dedupe="transactionKey, sequenceNumber, record id; of an outbound message Notification/Id",
+    dedupe="transactionKey, sequenceNumber, record id; of an outbound message Notification/Id; "
+    "of a fetched record its content and LastModifiedDate",
     ordering="commitNumber, then sequenceNumber; none of outbound messages",
     leaves_out={
         "fields that an event does not name as changed": "the Pub/Sub API sends them as null, whatever they are",
@@ -52,7 +53,7 @@ SOURCE = Source(
         "recordIds with a wildcard": "every record of the object changed: quarantined, read the object again",
         "SessionId": "a live credential",
     },
-    about=("data.payload.ChangeEventHeader.recordIds", "payload.ChangeEventHeader.recordIds", "fields.Id"),
+    about=("data.payload.ChangeEventHeader.recordIds", "payload.ChangeEventHeader.recordIds", "fields.Id", "Id"),
     opens=dict.fromkeys(salesforce_outbound.CONTENT_TYPES, salesforce_outbound.open_soap),
 )
 
@@ -69,6 +70,8 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
     """Maps one record's change or notification; raises `ContractBroken` for an object without canonical meaning."""
     if salesforce_outbound.is_notification(element):
         return _notification(element, context)
+    if salesforce_snapshot.is_snapshot(element):
+        return _snapshot(element, context)
     change = salesforce_change.change_of(element)
     header = change.header
     record = salesforce_change.record_of(change)
@@ -86,6 +89,12 @@ def _notification(element: msgspec.Raw, context: SourceContext) -> Draft:
     said = _read(record, context)
     # Which user or app brought the rule about is not said.
     return _draft(said, sent.notification, salesforce_outbound.time_of(record, context), Actor.AUTOMATION, context)
+
+
+def _snapshot(element: msgspec.Raw, context: SourceContext) -> Draft:
+    record = salesforce_snapshot.record_of(element)
+    key, time = salesforce_snapshot.id_of(record, context), salesforce_snapshot.time_of(record)
+    return _draft(_read(record, context), key, time, Actor.AUTOMATION, context)
 
 
 def _read(record: Record, context: SourceContext) -> Said:

@@ -2,17 +2,19 @@
 
 Spec: segment.com/docs/connections/spec (common fields, B2B SaaS, e-mail and live-chat event names). `anonymousId` and
 `userId` have the workspace as scope, which is the header `source-account`: the website's forms repeat the same cookie.
+A call of the HTTP API, `POST /v1/track`, need not name its `type`: the header `segment-call` does, and stands above it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from ingestion.contracts.event import Campaign, Claim, Draft, EventType, IdentifierType
+from ingestion.contracts.raw import SEGMENT_CALL
 from ingestion.errors import ContractBroken
 from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.campaign import campaign_in, campaign_of
@@ -34,6 +36,18 @@ from ingestion.sources.segment_calls import (
 )
 from ingestion.sources.split import is_array, nonempty, one_or_many
 
+_decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def _open_call(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A call with its `type`, which is its path's whatever the body says: the path is what was asked for."""
+    call = headers.get(SEGMENT_CALL, "batch")
+    if call == "batch" or is_array(body):
+        return body
+    fields: dict[str, Any] = {**_decode_fields(body), "type": call}
+    return msgspec.json.encode(fields)
+
+
 SOURCE = Source(
     system="segment",
     sender="Segment's calls, and those of libraries that speak its spec",
@@ -43,6 +57,8 @@ SOURCE = Source(
     ordering="none; timestamp is the client's, corrected by Segment",
     leaves_out={"context.ip": "of no use to a score", "traits without a canonical meaning": "they may be personal"},
     about=("userId", "anonymousId"),
+    # Browsers send JSON as text/plain, which spares them a question beforehand.
+    opens=dict.fromkeys(("application/json", "text/json", "text/plain", ""), _open_call),
 )
 
 _decode = msgspec.json.Decoder(AnyCall).decode

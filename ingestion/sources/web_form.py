@@ -1,4 +1,4 @@
-"""The firm's own website forms: one JSON object a submission.
+"""The firm's own website forms: one JSON object a submission, or a plain form (`web_form_plain.py`).
 
     {"id": "wf_5d0c…", "form_id": "demo-request", "submitted_at": "2025-09-25T10:05:28.123Z",
      "anonymous_id": "…" | null,
@@ -25,16 +25,22 @@ from ingestion.sources.campaign import campaign_in, campaign_of
 from ingestion.sources.fields import Moment, claim, from_moment, host_of, is_staff, path_of, plain_id, tag_of
 from ingestion.sources.person import person_of
 from ingestion.sources.split import one_or_many
+from ingestion.sources.web_form_plain import open_form
 
 SOURCE = Source(
     system="web-form",
     sender="The firm's own website forms",
     topic="raw.marketing",
     makes=(EventType.LEAD_FORM_SUBMITTED,),
-    dedupe="id",
+    dedupe="id; of a plain form a hash of its fields and the hour of receipt",
     ordering="none",
-    leaves_out={"the query of page_url": "it may be personal; its campaign parameters are read"},
+    leaves_out={
+        "the query of page_url": "it may be personal; its campaign parameters are read",
+        "files": "not looked into",
+        "user ids": "anybody may type one into a form",
+    },
     about=("anonymous_id", "id"),
+    opens={"application/x-www-form-urlencoded": open_form, "multipart/form-data": open_form},
 )
 
 
@@ -46,7 +52,6 @@ class Submission(msgspec.Struct, gc=False):
     submitted_at: Moment
     fields: dict[str, Any]
     anonymous_id: str | None = None
-    user_id: str | int | None = None  # of a signed-in visitor
     page_url: str | None = None
     referrer: str | None = None
     user_agent: str | None = None
@@ -60,6 +65,7 @@ class Submission(msgspec.Struct, gc=False):
     msclkid: Any = None
     consent: Consent | None = None
     test: bool = False
+    bot: bool = False  # a program filled in what people do not see
 
 
 elements: Callable[[bytes], Sequence[msgspec.Raw]] = one_or_many
@@ -73,7 +79,6 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
         raise ContractBroken("id: got an empty string, expected the submission's id")
     person = person_of(sent.fields.items(), verified=False, answers=True)
     cookie = claim(IdentifierType.ANONYMOUS_ID, sent.anonymous_id, scope=context.account)
-    user = claim(IdentifierType.USER_ID, sent.user_id, verified=True, scope=context.account)
     about = {"form": tag_of(sent.form_id), "path": path_of(sent.page_url), "referrer": host_of(sent.referrer)}
     campaign = campaign_of(
         source=sent.utm_source,
@@ -90,7 +95,7 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
         type=EventType.LEAD_FORM_SUBMITTED,
         time=from_moment(sent.submitted_at, "submitted_at"),
         channel=Channel.WEB,
-        claims=user + person.claims + cookie,
+        claims=person.claims + cookie,
         account=person.account,
         object=ObjectRef("form", plain_id(sent.form_id)),
         properties=person.properties | {name: value for name, value in about.items() if value},
@@ -98,6 +103,6 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
         consent=sent.consent,
         private=person.private,
         text=person.text,
-        actor=Actor.BOT if is_bot(sent.user_agent) else Actor.STAFF if is_own else Actor.USER,
+        actor=Actor.BOT if sent.bot or is_bot(sent.user_agent) else Actor.STAFF if is_own else Actor.USER,
         test=sent.test,
     )

@@ -1,8 +1,12 @@
 """Zendesk's event webhooks: one JSON object a message, about a ticket, a user or an organisation.
 
 Reference: developer.zendesk.com/api-reference/webhooks/event-types (ticket, user, organization events). A ticket names
-its requester by id only; user events tie that id to an e-mail address. Ids in `detail` are strings, "0" or "" for
-none.
+its requester by id only; user events tie that id to an e-mail address, and so does a user as the API answers it
+(developer.zendesk.com/api-reference/ticketing/users/users), fetched for the requester of a ticket:
+
+    {"account_id": "88888888", "answer": {"user": {"id": 20978392, "email": "…", "updated_at": "…", …}}}
+
+Ids in `detail` are strings, "0" or "" for none.
 """
 
 from __future__ import annotations
@@ -15,12 +19,24 @@ import msgspec
 from ingestion.contracts.event import AccountHint, Actor, Channel, Claim, Draft, EventType, IdentifierType, ObjectRef
 from ingestion.errors import ContractBroken, UnknownVersion
 from ingestion.sources.adapter import Source, SourceContext
-from ingestion.sources.fields import Id, Moment, Number, claim, from_moment, is_staff, named, plain_id, tag_of, text_of
+from ingestion.sources.fields import (
+    Id,
+    Moment,
+    Number,
+    claim,
+    content_id,
+    from_moment,
+    is_staff,
+    named,
+    plain_id,
+    tag_of,
+    text_of,
+)
 from ingestion.sources.split import one_or_many
 
 SOURCE = Source(
     system="zendesk",
-    sender="Zendesk's event webhooks",
+    sender="Zendesk's event webhooks; fetched users",
     topic="raw.support",
     makes=(
         EventType.TICKET_CREATED,
@@ -30,10 +46,10 @@ SOURCE = Source(
         EventType.CONTACT_DELETED,
         EventType.ACCOUNT_CHANGED,
     ),
-    dedupe="id",
+    dedupe="id; of a fetched user what is read of it, and updated_at",
     ordering="not promised; event.meta.sequence orders the events of one update",
     leaves_out={"comments of agents, private comments": "not the lead's words"},
-    about=("detail.id",),
+    about=("detail.id", "answer.user.id"),
 )
 
 VERSIONS = ("2022-06-20", "2022-11-06")
@@ -116,12 +132,39 @@ class Notice(msgspec.Struct, gc=False):
     event: What = msgspec.field(default_factory=What)
 
 
+class User(Detail, kw_only=True, gc=False):
+    """The API's user."""
+
+    updated_at: Moment
+
+
+class Answer(msgspec.Struct, gc=False):
+    """The API's answer."""
+
+    user: User
+
+
+class Fetched(msgspec.Struct, gc=False):
+    """A fetched user, and what the answer does not say."""
+
+    account_id: Number
+    answer: Answer
+
+
+class _Peek(msgspec.Struct, gc=False):
+    answer: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
 elements: Callable[[bytes], Sequence[msgspec.Raw]] = one_or_many
 _decode = msgspec.json.Decoder(Notice).decode
+_decode_fetched = msgspec.json.Decoder(Fetched).decode
+_peek = msgspec.json.Decoder(_Peek).decode
 
 
 def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
     """Maps one event; raises `UnknownVersion` for another event version."""
+    if _peek(element).answer is not msgspec.UNSET:
+        return _fetched(element, context)
     notice = _decode(element)
     if notice.zendesk_event_version not in VERSIONS:
         version = named(notice.zendesk_event_version)
@@ -136,6 +179,15 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
         return _organization(notice, context)
     expected = "zen:event-type:ticket.*, user.* or organization.*"
     raise ContractBroken(f"type: got {named(notice.type)}, expected {expected}")
+
+
+def _fetched(element: msgspec.Raw, context: SourceContext) -> Draft:
+    """A user as it stands. Fetched again, it is the same event unless it has changed."""
+    fetched = _decode_fetched(element)
+    user, account = fetched.answer.user, fetched.account_id
+    content = msgspec.Raw(msgspec.json.encode(user))
+    id_ = content_id(context, f"{account}:user", str(user.id), user.updated_at, content)
+    return _user(Notice("", account, id_, user.updated_at, VERSIONS[-1], user), "fetched", context)
 
 
 def _ticket(notice: Notice, action: str, context: SourceContext) -> Draft:
@@ -233,8 +285,13 @@ def _organization(notice: Notice, context: SourceContext) -> Draft:
     )
 
 
+def requester_of(notice: Notice) -> str | None:
+    """The id of the user who opened a ticket, if the event is about one that has a requester."""
+    return _id(notice.detail.requester_id)
+
+
 def _requester(notice: Notice) -> tuple[Claim, ...]:
-    requester = _id(notice.detail.requester_id)
+    requester = requester_of(notice)
     if requester is None:
         return ()
     return (Claim(IdentifierType.CRM, requester, True, f"zendesk:{notice.account_id}:user"),)

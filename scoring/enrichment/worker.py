@@ -16,7 +16,7 @@ import msgspec
 
 from features.records import Change
 from features.rows import EnrichmentRow
-from ingestion.contracts.event import Event, LeadMerged, RecordKind, decode_event, decode_merge, encode_json
+from ingestion.contracts.event import Event, EventType, LeadMerged, RecordKind, decode_event, decode_merge, encode_json
 from ingestion.contracts.raw import CHANGES_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record
 from ingestion.pipeline import TEXT
@@ -98,6 +98,8 @@ class EnrichmentWorker:
         if b'"text_hash"' not in record.value:  # most events: not worth decoding
             return None
         event = decode_event(record.value)
+        if event.type is EventType.IDENTITY_UNLINK:  # an operator's reason, not the lead's words
+            return None
         return event if event.data.text_hash and event.private and not event.data.test else None
 
     async def _read(self, *events: Event | None) -> None:

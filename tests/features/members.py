@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import merge
 from itertools import groupby
 from typing import cast
@@ -18,6 +18,7 @@ from features.definitions import LEAD_SCORING
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, HistoryTable, read_history
 from features.metrics import FeatureMetrics
+from features.parting import HeldInLake
 from features.records import Change
 from features.store import OnlineStore
 from features.worker import FeatureWorker
@@ -115,6 +116,7 @@ class Member:
             LEAD_SCORING,
             FeatureGate(lambda _: None, clock),
             FeatureMetrics(CollectorRegistry()),
+            HeldInLake(settings.lake, timedelta()),
             partitions=len(log.partitions),
             clock=clock,
             crash_point=crash_point,

@@ -12,7 +12,7 @@ from features.activity import NOTHING, Kind, facts_of
 from features.clock import micros
 from features.definitions import LEAD_SCORING
 from features.fold import absorb, fold_account, fold_lead, merge_mark, rename_person, trim_account, trim_lead
-from features.refold import origins, refold_account, refold_lead, survivors
+from features.refold import origins, persons, refold_account, refold_lead
 from features.state import (
     AccountState,
     LeadState,
@@ -103,8 +103,8 @@ def test_a_served_state_can_be_folded_again_from_its_marks(history: History, dat
         if lead not in worker.forwards:
             assert refold_lead(history.events, state.marks, LEAD_SCORING) == state
     for account, served in worker.accounts.items():
-        survivor_of = survivors(account, history.events, history.merges, served.marks)
-        again = refold_account(history.events, served.marks, survivor_of, LEAD_SCORING)
+        person_of = persons(account, history.events, history.merges, served.marks)
+        again = refold_account(history.events, served.marks, person_of, LEAD_SCORING)
         again.marks |= {mark: position for mark, position in served.marks.items() if "|merges|" in mark}
         assert again == served
 
@@ -225,11 +225,9 @@ def test_an_account_row_served_before_a_merge_is_folded_again_without_it() -> No
             fold_account(account, event, facts_of(event), event.lead, LEAD_SCORING.kept)
         if heard:
             rename_person(account, ACME, merge)
-        survivor_of = survivors(ACME, events, [merge], account.marks)
+        person_of = persons(ACME, events, [merge], account.marks)
         assert (
-            set(refold_account(events, account.marks, survivor_of, LEAD_SCORING).people)
-            == people
-            == set(account.people)
+            set(refold_account(events, account.marks, person_of, LEAD_SCORING).people) == people == set(account.people)
         )
 
 
@@ -237,7 +235,7 @@ def test_an_account_does_not_hear_of_another_accounts_merges() -> None:
     events = [event_of(page(), at=NOW, lead=lead, account=ACCOUNTS[lead], offset=0) for lead in ("ld_2", "ld_4")]
     merges = [merge_of("ld_2", "ld_4", offset=1), merge_of("ld_4", "ld_6", offset=2)]
     marks = {merge_mark(ACME, merges[1]): merges[1].position}
-    assert survivors(ACME, events, merges, marks)("ld_2") == "ld_4"
+    assert persons(ACME, events, merges, marks)(events[0]) == "ld_4"
 
 
 def test_origins_are_a_lead_and_all_it_absorbed() -> None:

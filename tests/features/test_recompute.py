@@ -15,7 +15,7 @@ from features.declarations import Feature
 from features.definitions import LEAD_SCORING
 from features.recompute import Mismatch, batch_recompute, compare
 from ingestion.contracts.event import Event, EventType, LeadMerged, encode_json
-from ingestion.lake import EventsTable, Row, event_row, merge_row
+from ingestion.lake import EventsTable, Row, event_row, forwarding_row
 from tests.features.conftest import (
     ACME,
     GLOBEX,
@@ -55,7 +55,7 @@ def lake_of(tmp_path: Path) -> Lake:
 def row_of(content: Event | LeadMerged) -> Row:
     """The lake's row of a record."""
     body = encode_json(content)
-    return event_row(content, body) if isinstance(content, Event) else merge_row(content, body)
+    return event_row(content, body) if isinstance(content, Event) else forwarding_row(content, body)
 
 
 def served(history: History, as_of: datetime) -> dict[str, dict[str, float | None]]:

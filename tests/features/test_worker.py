@@ -20,6 +20,7 @@ from features.definitions import LEAD_SCORING
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, HistoryTable, read_history
 from features.metrics import FeatureMetrics
+from features.parting import HeldInLake
 from features.store import OnlineStore
 from features.worker import FeatureWorker
 from ingestion.contracts.event import Event, RecordKind
@@ -353,6 +354,7 @@ class Stage:
             LEAD_SCORING,
             FeatureGate(lambda _: None, lambda: datetime.now(UTC)),
             FeatureMetrics(CollectorRegistry()),
+            HeldInLake(settings.lake),
             partitions=PARTITIONS,
             crash_point=crash_point,
         )

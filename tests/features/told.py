@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from feature_repo.apply import apply
 from features.history import HistoryTable
 from features.micro_batch import Entries, MicroBatch
+from features.parting import HeldInLake
 from features.settings import feature_set
 from ingestion.contracts.event import Event, LeadMerged, RecordKind, encode_json
 from ingestion.kafka import Record
-from ingestion.lake import EventsTable, event_row, merge_row
+from ingestion.lake import EventsTable, event_row, forwarding_row
 from ingestion.settings import PlatformSettings
 
 
@@ -21,14 +23,15 @@ def tell(settings: PlatformSettings, history: Iterable[Event | LeadMerged]) -> N
     for offset, content in enumerate(told):
         body = encode_json(content)
         kind = RecordKind.EVENT if isinstance(content, Event) else RecordKind.MERGE
-        rows.append(event_row(content, body) if isinstance(content, Event) else merge_row(content, body))
+        rows.append(event_row(content, body) if isinstance(content, Event) else forwarding_row(content, body))
         milliseconds = int(content.receivedtime.timestamp() * 1000)
         records.append(Record("events", 0, offset, b"", body, {"record": kind.value}, milliseconds))
     EventsTable(settings.lake).append(rows, {"test": 1})
     entries = Entries(lambda keys: [None] * len(keys), lambda keys: [None] * len(keys))
     table = HistoryTable(settings.lake)
     table.take_over(0)
-    batch = MicroBatch(entries, feature_set(settings), frozenset({0}), 1, told[-1].receivedtime)
+    held = HeldInLake(settings.lake, timedelta())
+    batch = MicroBatch(entries, feature_set(settings), frozenset({0}), 1, told[-1].receivedtime, held)
     batch.fold(records)
     table.append(batch.rows, {0: len(records) - 1}, 1)
     apply(settings)

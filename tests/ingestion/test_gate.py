@@ -98,7 +98,7 @@ def test_ordinary_windows_pass_and_each_gives_two_verdicts() -> None:
     gate = BatchGate(verdicts.append, clock)
     for window in range(3):
         feed(gate, clock, [page(window * 1_000 + n) for n in range(300)])
-    assert [verdict.suite for verdict in verdicts] == ["ingestion_rows@1", "ingestion_sources@1"] * 3
+    assert [verdict.suite for verdict in verdicts] == ["ingestion_rows@1-0-0", "ingestion_sources@1"] * 3
     assert [verdict.action for verdict in verdicts] == [Action.PASS] * 6
     assert verdicts[0].rows == 300
 
@@ -150,6 +150,34 @@ def test_new_and_vanished_fields_of_a_sender_are_named() -> None:
 
 def _without(raw: RawMessage, field: str) -> dict[str, Any]:
     return {name: value for name, value in msgspec.json.decode(raw.value).items() if name != field}
+
+
+def test_a_sender_that_nearly_falls_silent_is_named() -> None:
+    clock, verdicts = Clock(), list[Verdict]()
+    gate = BatchGate(verdicts.append, clock, rows=10_000)
+
+    def both(window: int, pages: int) -> list[RawMessage]:
+        desk = [message(window * 1_000 + n, b"{}", "zendesk") for n in (0, 999)]
+        return [*desk, *(page(window * 1_000 + n) for n in range(pages))]
+
+    for window in range(3):
+        feed(gate, clock, both(window, 900))
+    feed(gate, clock, both(3, 30))
+    [finding] = verdicts[-1].findings
+    assert finding.expectation == "volume: between 0.1 and 10.0"
+    assert finding.observed.endswith("rows: segment")
+
+
+def test_a_retyped_field_and_one_that_falls_silent_are_named_by_sender_and_field() -> None:
+    clock, verdicts = Clock(), list[Verdict]()
+    gate = BatchGate(verdicts.append, clock, rows=10_000)
+    for window in range(3):
+        feed(gate, clock, [page(window * 1_000 + n) for n in range(600)])
+    feed(gate, clock, [page(9_000 + n, version="2", context=None) for n in range(600)])
+    nulls, types = verdicts[-1].findings
+    assert nulls.expectation == "null_change: between -0.2 and 0.2"
+    assert nulls.observed.endswith("rows: segment.context")
+    assert types.observed == "unexpected: segment.version as string"
 
 
 def test_stage_stops_where_most_of_what_arrives_is_refused() -> None:

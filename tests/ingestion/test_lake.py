@@ -24,10 +24,11 @@ from ingestion.contracts.event import (
     RecordKind,
     encode_json,
 )
+from ingestion.contracts.forwards import ended
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.errors import Fenced
 from ingestion.kafka import DurableProducer, Record, create_topics, group_lag
-from ingestion.lake import EventsTable, read_events, read_merges, scan_events
+from ingestion.lake import EventsTable, read_events, read_forwardings, scan_events
 from ingestion.lake_writer import LakeWriter
 from ingestion.settings import load
 
@@ -78,7 +79,7 @@ def test_events_and_merges_are_read_back_as_they_were_sent(tmp_path: Path) -> No
     merges = [merge(2, "ld_3", 0), merge(2, "ld_4", 1)]
     assert LakeWriter(EventsTable(tmp_path)).append(records([*sent, *merges])) == 4
     assert read_events(tmp_path) == sent
-    assert read_merges(tmp_path) == merges
+    assert read_forwardings(tmp_path) == merges
 
 
 def test_what_feature_workers_tell_each_other_is_not_stored(tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_events_are_found_by_lead_and_by_account_in_the_order_they_were_received
 
 def test_a_lake_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None:
     assert read_events(tmp_path) == []
-    assert read_merges(tmp_path) == []
+    assert read_forwardings(tmp_path) == []
 
 
 @given(st.data())
@@ -121,7 +122,7 @@ def test_replays_from_any_earlier_place_add_nothing(
         writer.append(history[start:end])
         done = end
     assert [each.id for each in read_events(path)] == ["event-0-0", "event-0-1", "event-0-2"]
-    assert [each.absorbed for each in read_merges(path)] == ["ld_a", "ld_b", "ld_c"]
+    assert [ended(each) for each in read_forwardings(path)] == ["ld_a", "ld_b", "ld_c"]
 
 
 def test_a_writer_whose_partition_went_to_another_is_fenced(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from leadline.migrations import upgrade
 
 DECLARING = (
     "ingestion.duplicates",
+    "ingestion.hydration.table",
     "ingestion.identity.tables",
     "ingestion.privacy",
     "scoring.enrichment.budget",

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from quality.traffic import LEARNING, Past, Window
+from typing import Any
 
-FIELDS = {"id": 40, "email": 38, "plan": 4}
+from quality.traffic import LEARNING, NULL, Past, Window
+
+FIELDS = {"id": 40, "email": 38, "plan": 4}  # in so many of 40 samples
 
 
-def window(rows: int = 1_000, refused: int = 0, fields: dict[str, int] | None = None, start: float = 0.0) -> Window:
+def window(
+    rows: int = 1_000,
+    refused: int = 0,
+    fields: dict[str, int] | None = None,
+    start: float = 0.0,
+    types: dict[str, str] | None = None,
+) -> Window:
     found = Window()
     found.note("crm", start, rows, refused)
     source = found.note("crm", start + 10, 0, 0)
-    source.samples, source.fields = 40, dict(FIELDS if fields is None else fields)
+    for number in range(40):
+        there = [name for name, count in (FIELDS if fields is None else fields).items() if number < count]
+        source.sample({name: (types or {}).get(name, "string") for name in there})
     return found
+
+
+def null_changes(past: Past, now: Window) -> dict[str, Any]:
+    return {row["source"]: row["null_change"] for row in past.profile(now)[0] if row["null_change"] is not None}
 
 
 def taught() -> Past:
@@ -76,3 +90,57 @@ def test_vanished_habit_is_missed_and_a_rare_field_is_not() -> None:
     assert "crm.email" in columns
     assert "crm.email" not in table[-1]
     assert "crm.plan" not in columns
+
+
+def test_retyped_field_is_unexpected_by_its_new_type_once_and_then_known() -> None:
+    past = taught()
+    retyped = window(types={"id": "number"})
+    table, columns = past.profile(retyped)
+    assert "crm.id as number" in table[-1]
+    assert "crm.id as number" not in columns
+    assert "crm.id" in columns
+    past.remember(retyped)
+    table, columns = past.profile(retyped)
+    assert set(columns) == set().union(*table)
+
+
+def test_null_and_the_first_type_of_a_field_that_was_always_null_are_no_retyping() -> None:
+    past = Past()
+    for number in range(LEARNING):
+        past.remember(window(start=number * 10.0, types={"plan": NULL}))
+    for kind in (NULL, "string"):
+        table, columns = past.profile(window(types={"plan": kind}))
+        assert set(columns) == set().union(*table)
+
+
+def test_a_field_that_says_nothing_more_often_than_before_is_named_with_its_change() -> None:
+    found = null_changes(taught(), window(types={"email": NULL}))
+    assert found["crm.email"] > 0.7
+    assert found["crm.id"] == 0
+    assert null_changes(taught(), window(fields=FIELDS | {"email": 10}))["crm.email"] > 0.4
+    assert null_changes(taught(), window(fields=FIELDS | {"plan": 40}))["crm.plan"] < -0.6
+
+
+def test_what_chance_explains_is_no_change_of_nulls() -> None:
+    for count in (32, 40):
+        assert null_changes(taught(), window(fields=FIELDS | {"email": count}))["crm.email"] == 0
+
+
+def test_nulls_are_not_judged_before_enough_was_seen() -> None:
+    assert null_changes(Past(), window(types={"email": NULL})) == {}
+    few = window(types={"email": NULL})
+    few.sources["crm"].samples = 20
+    assert null_changes(taught(), few) == {}
+
+
+def test_a_sender_of_few_messages_is_judged_when_there_are_enough_of_them() -> None:
+    past, now = taught(), Window()
+    for number in range(1, 5):
+        for _ in range(10):
+            now.note("crm", 100.0 + number, 1, 0).sample({"id": "string"})
+        missed = "crm.email" in past.profile(now)[1]
+        assert missed is (number == 3)  # at 30 samples, and not again
+        past.remember(now)
+        now = now.next()
+    assert now.sources["crm"].samples == 10
+    assert now.rows == 0

@@ -16,6 +16,8 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from ingestion.database import metadata, open_database
+from ingestion.errors import DeliveryFailed
+from ingestion.rulings import RulingMessage
 from scoring import access
 from scoring.api import Deps, create_app
 from scoring.ledger import Ledger
@@ -38,6 +40,8 @@ class Api:
         self.recorder = LedgerRecorder(self.ledger)
         self.scorer = scorer
         self.unready: list[str] = []
+        self.rulings: list[RulingMessage] = []
+        self.broker_is_down = False
         metrics = ScoringMetrics(CollectorRegistry())
         keys = {"all": (KEY, "score+read+admin"), "reader": (READ_KEY, "read"), "scorer": (SCORE_KEY, "score")}
         self.app = create_app(
@@ -51,9 +55,15 @@ class Api:
                     )
                 ),
                 metrics=metrics,
+                publish=self._publish,
                 checks={"online_store": self._check},
             )
         )
+
+    async def _publish(self, ruling: RulingMessage) -> None:
+        if self.broker_is_down:
+            raise DeliveryFailed("topic raw.crm: not acknowledged")
+        self.rulings.append(ruling)
 
     def _check(self) -> None:
         if self.unready:
@@ -276,6 +286,31 @@ def test_openapi_has_schemas_and_examples_of_every_body(client: Client) -> None:
     assert document["components"]["securitySchemes"]["key"] == {"type": "http", "scheme": "bearer"}
 
 
+def test_an_unmerge_is_accepted_when_the_ruling_is_durable(api: Api, client: Client) -> None:
+    two = {"a": "0" * 32, "b": "f" * 32, "reason": "two colleagues on one laptop"}
+    answer = client.post("/v1/identity/unmerge", json.dumps(two).encode())
+    assert answer.status == 202
+    [ruling] = api.rulings
+    assert (ruling.id, ruling.topic) == (json.loads(answer.body)["id"], "raw.crm")
+    assert json.loads(ruling.value) | {"time": ""} == two | {
+        "id": ruling.id,
+        "time": "",
+        "action": "unmerge",
+        "by": "all",
+    }
+    api.broker_is_down = True
+    assert client.post("/v1/identity/unmerge", json.dumps(two).encode()).status == 503
+    for wrong in (
+        {"a": two["a"], "b": two["a"]},
+        {"a": "ac_" + "a" * 26, "b": two["b"]},
+        {"a": "jo@acme.com", "b": "x"},
+    ):
+        refused = client.post("/v1/identity/unmerge", json.dumps(wrong).encode())
+        assert refused.status == 422
+        assert b"acme" not in refused.body
+    assert len(api.rulings) == 1
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -295,7 +330,7 @@ bodies = (
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=bodies, path=st.sampled_from(["/v1/scores", "/v1/scores/batch"]))
+@given(body=bodies, path=st.sampled_from(["/v1/scores", "/v1/scores/batch", "/v1/identity/unmerge"]))
 def test_any_body_gets_an_answer_or_a_problem_and_never_a_fault(body: bytes, path: str, client: Client) -> None:
     answer = client.post(path, body)
     assert answer.status < 500, answer.body

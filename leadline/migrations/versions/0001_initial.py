@@ -58,11 +58,27 @@ def upgrade() -> None:
         sa.Column("evidence", sa.String(length=64), nullable=False),
         sa.Column("stream", sa.String(length=80), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("pair", "time", name="pk_edges"),
     )
     op.create_index("ix_edges_a", "edges", ["a"], unique=False)
     op.create_index("ix_edges_b", "edges", ["b"], unique=False)
+    op.create_table(
+        "hydrations",
+        sa.Column("system", sa.String(length=40), nullable=False),
+        sa.Column("account", sa.String(length=100), nullable=False),
+        sa.Column("scope", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("object", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("asked_by", sa.String(length=120), nullable=False),
+        sa.Column("traceparent", sa.String(length=55), nullable=True),
+        sa.Column("error", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("system", "account", "scope", "kind", "object", name="pk_hydrations"),
+    )
+    op.create_index("ix_hydrations_state", "hydrations", ["system", "account", "state", "at"], unique=False)
     op.create_table(
         "identifiers",
         sa.Column("hash", sa.String(length=32), nullable=False),
@@ -96,11 +112,22 @@ def upgrade() -> None:
         sa.Column("stream", sa.String(length=80), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("absorbed", name="pk_merges"),
     )
     op.create_index("ix_merges_survivor", "merges", ["survivor"], unique=False)
     op.create_index("ix_merges_trigger", "merges", ["stream", "position"], unique=False)
+    op.create_table(
+        "withdrawals",
+        sa.Column("a", sa.String(length=32), nullable=False),
+        sa.Column("b", sa.String(length=32), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.Column("stream", sa.String(length=80), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("a", "b", name="pk_withdrawals"),
+    )
+    op.create_index("ix_withdrawals_b", "withdrawals", ["b"], unique=False)
     op.create_table(
         "person_keys",
         sa.Column("lead", sa.String(length=40), nullable=False),

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, select
 
-from ingestion.contracts.event import AccountHint, Claim, IdentifierType, LeadMerged, RawPointer
+from ingestion.contracts.event import AccountHint, Claim, IdentifierType, LeadMerged, LeadSplit, RawPointer
+from ingestion.contracts.forwards import ended
 from ingestion.database import metadata, open_database
 from ingestion.identity import IdentityStore, Observation, Resolution
+from ingestion.identity.evidence import Witness
+from ingestion.identity.hashing import KeyedHash
 from ingestion.identity.resolve import MAX_DEGREE
 from ingestion.identity.tables import IDENTITY_TABLES, conflicts, identifiers
 
@@ -73,9 +77,20 @@ def seen(*claims: Claim, account: AccountHint | None = None, minute: int = 0, te
     )
 
 
+def parting(one: Claim, other: Claim, minute: int = 0) -> Observation:
+    """An operator says that two identifiers are two persons'."""
+    first, second = (Witness(KeyedHash(KEY)).identifiers_of((claim,)) for claim in (one, other))
+    pairs = ((first[0].hash, second[0].hash),) if first and second and first != second else ()
+    return msgspec.structs.replace(seen(minute=minute), loosens=True, parted=pairs)
+
+
 def take(store: IdentityStore, *observations: Observation) -> list[Resolution]:
     with store._engine.begin() as connection:
         return store.resolve_batch(connection, observations)
+
+
+def merges_of(resolution: Resolution) -> list[LeadMerged]:
+    return [forwarding for forwarding in resolution.forwardings if isinstance(forwarding, LeadMerged)]
 
 
 def take_one(store: IdentityStore, *claims: Claim, account: AccountHint | None = None) -> Resolution:
@@ -91,11 +106,13 @@ def state(store: IdentityStore) -> dict[str, tuple[str, str | None, bool, str]]:
 def test_a_visitor_becomes_known_and_the_old_lead_is_forwarded(store: IdentityStore) -> None:
     visit = take_one(store, cookie("cookie-1"))
     assert visit.account is None
-    assert visit.merges == ()
+    assert visit.forwardings == ()
     form = take_one(store, email("jo@gmail.com", verified=False), cookie("cookie-1"))
     assert form.lead != visit.lead
-    assert [(merge.absorbed, merge.survivor, merge.joined) for merge in form.merges] == [(visit.lead, form.lead, False)]
-    assert form.merge_keys == (visit.lead,)
+    assert [(merge.absorbed, merge.survivor, merge.joined) for merge in merges_of(form)] == [
+        (visit.lead, form.lead, False)
+    ]
+    assert form.keys == (visit.lead,)
     assert take_one(store, cookie("cookie-1")).lead == form.lead
     current = store.current(visit.lead)
     assert current is not None
@@ -104,10 +121,10 @@ def test_a_visitor_becomes_known_and_the_old_lead_is_forwarded(store: IdentitySt
 
 def test_two_known_leads_that_become_one_are_joined(store: IdentityStore) -> None:
     contact, product = take_one(store, crm(7)), take_one(store, user("jo-7"))
-    assert take_one(store, crm(7), email("jo@acme.com")).merges[0].joined is False
+    assert take_one(store, crm(7), email("jo@acme.com")).forwardings != ()
     joined = take_one(store, user("jo-7"), email("jo@acme.com"))
-    assert {merge.absorbed for merge in joined.merges} == {product.lead}
-    assert joined.merges[0].joined
+    assert {merge.absorbed for merge in merges_of(joined)} == {product.lead}
+    assert merges_of(joined)[0].joined
     assert joined.account is not None
     assert {store.current(lead) for lead in (contact.lead, product.lead)} == {store.current(joined.lead)}
     assert contact.lead in store.aliases(joined.lead)
@@ -118,7 +135,7 @@ def test_the_account_is_part_of_the_leads_id(store: IdentityStore) -> None:
     known = take_one(store, crm(7), account=AccountHint(domain="www.acme.com"))
     assert known.account is not None
     assert known.partitionkey == known.account
-    assert [(merge.absorbed, merge.joined, merge.survivor_key) for merge in known.merges] == [
+    assert [(merge.absorbed, merge.joined, merge.survivor_key) for merge in merges_of(known)] == [
         (bare.lead, False, known.account)
     ]
 
@@ -160,7 +177,7 @@ def test_a_form_does_not_prove_that_a_user_owns_the_address(store: IdentityStore
     owner = take_one(store, crm(7), email("jo@acme.com"))
     pretender = take_one(store, user("mallory"), email("jo@acme.com", verified=False), cookie("cookie-9"))
     assert pretender.lead != owner.lead
-    assert pretender.merges == ()
+    assert pretender.forwardings == ()
 
 
 def test_a_cookie_of_a_known_person_is_not_taken_by_the_next_one(store: IdentityStore) -> None:
@@ -203,24 +220,53 @@ def test_a_deal_belongs_to_its_first_contact(store: IdentityStore) -> None:
     deal = take_one(store, crm(100, "deal"))
     first = take(store, seen(crm(100, "deal"), crm(1), minute=1))[0]
     second = take(store, seen(crm(100, "deal"), crm(2), minute=2), seen(crm(101, "deal"), crm(1), minute=3))
-    assert [merge.absorbed for merge in first.merges] == [deal.lead]
+    assert [merge.absorbed for merge in merges_of(first)] == [deal.lead]
     assert second[0].lead != first.lead
     assert second[1].lead == first.lead == take_one(store, crm(100, "deal")).lead
 
 
-def test_a_withdrawn_bond_parts_two_people_and_asks_for_a_rebuild(store: IdentityStore) -> None:
-    take_one(store, user("jo-7"))
-    together = take_one(store, crm(7), user("jo-7"))
-    by_kind = {identifier.type: identifier.hash for identifier in together.identifiers}
-    store.withdraw(by_kind[IdentifierType.USER_ID], by_kind[IdentifierType.CRM], NOON)
-    contact, product = store.resolve(crm(7)), store.resolve(user("jo-7"))
-    assert contact is not None
-    assert product is not None
-    assert contact.lead != product.lead
-    assert take_one(store, crm(7), user("jo-7")).merges == ()  # the same evidence again does not bring it back
-    assert store.resolve(user("jo-7")) == product
-    with store._engine.connect() as connection:
-        assert any("rebuild" in reason for reason in connection.execute(select(conflicts.c.reason)).scalars())
+def test_a_withdrawn_bond_parts_two_people_for_good(store: IdentityStore) -> None:
+    visitor = take_one(store, user("jo-7"), cookie("cookie-1"))
+    contact = take_one(store, crm(7), email("al@gmail.com"))
+    together = take(store, seen(crm(7), user("jo-7"), minute=5))[0]
+    [unmerged] = take(store, parting(user("jo-7"), crm(7), minute=9))
+    [split] = unmerged.forwardings
+    assert isinstance(split, LeadSplit)
+    assert (split.lead, split.rule) == (together.lead, "unmerge")
+    al, jo = take_one(store, crm(7)), take_one(store, user("jo-7"))
+    assert [part.lead for part in split.parts] == [al.lead, jo.lead]
+    assert together.lead == contact.lead
+    assert len({visitor.lead, together.lead, al.lead, jo.lead}) == 4  # an id that ended stays so
+    assert take_one(store, cookie("cookie-1")).lead == jo.lead
+    assert take_one(store, email("al@gmail.com")).lead == al.lead
+    assert split.part_of(together.identifiers).lead == al.lead  # whose the strongest identifier is
+    assert split.part_of(visitor.identifiers).lead == jo.lead
+    # The same evidence, or another of the same two, does not bring it back.
+    assert take(store, seen(crm(7), user("jo-7"), minute=0), seen(crm(7), user("jo-7"), minute=20))[0].forwardings == ()
+    assert {store.current(lead) for lead in (contact.lead, together.lead)} == {store.resolve(crm(7))}
+    assert store.current(visitor.lead) == store.resolve(user("jo-7"))
+
+
+def test_a_withdrawal_counts_before_its_evidence_comes(store: IdentityStore) -> None:
+    take(store, parting(user("jo-7"), crm(7)))
+    one, other = take(store, seen(crm(7), user("jo-7"), minute=1), seen(user("jo-7"), minute=2))
+    assert one.lead != other.lead
+
+
+def test_a_withdrawn_account_is_left_for_the_next_best(store: IdentityStore) -> None:
+    wrong = take_one(store, crm(7), account=AccountHint(domain="acme.com"))
+    assert wrong.account is not None
+    person = wrong.identifiers[0].hash
+    [left] = take(store, msgspec.structs.replace(seen(), loosens=True, parted=((person, wrong.account),)))
+    assert left.account is None
+    assert [forwarding.rule for forwarding in left.forwardings] == ["unmerge"]
+    assert take_one(store, crm(7)).lead == left.lead != wrong.lead
+
+
+def test_what_loosens_identifiers_does_not_bond_them(store: IdentityStore) -> None:
+    [loosened] = take(store, msgspec.structs.replace(seen(crm(31, "deal"), crm(7)), loosens=True))
+    assert take_one(store, crm(31, "deal")).lead != take_one(store, crm(7)).lead
+    assert loosened.forwardings == ()
 
 
 def test_an_explanation_names_identifiers_rules_and_raw_coordinates(store: IdentityStore) -> None:
@@ -233,7 +279,7 @@ def test_an_explanation_names_identifiers_rules_and_raw_coordinates(store: Ident
     assert {identifier.hash for identifier in explained.identifiers} == {i.hash for i in known.identifiers}
     assert {edge.rule for edge in explained.edges} == {"email~anonymous_id", "account:email_domain"}
     assert {(edge.stream, edge.position) for edge in explained.edges} == {(form.raw.stream, form.raw.position)}
-    assert explained.absorbed == known.merges
+    assert explained.forwarded == known.forwardings
 
 
 def test_lookups_of_unknown_things_answer_none(store: IdentityStore) -> None:
@@ -250,8 +296,8 @@ def test_merges_are_found_again_by_what_caused_them(store: IdentityStore) -> Non
     known = take(store, cause)[0]
     place = (cause.raw.stream, cause.raw.position)
     with store._engine.connect() as connection:
-        found = store.merges_caused_by(connection, [place, ("raw.crm/9", 1)])
-    assert found == {place: list(zip(known.merge_keys, known.merges, strict=True))}
+        found = store.caused_by(connection, [place, ("raw.crm/9", 1)])
+    assert found == {place: list(zip(known.keys, known.forwardings, strict=True))}
 
 
 def test_hashes_need_the_key(store: IdentityStore) -> None:
@@ -280,7 +326,7 @@ def test_round_trips_do_not_grow_with_the_batch(store: IdentityStore) -> None:
         take(store, *batch(size, start))
         take(store, *batch(size, start + 100_000))
         counts.append(len(statements))
-    assert counts[0] == counts[1] <= 22
+    assert counts[0] == counts[1] <= 28
 
 
 def test_workers_on_one_database_agree(url: str) -> None:
@@ -333,7 +379,8 @@ observations = st.builds(
     st.integers(0, 3),
     st.sampled_from([False] * 9 + [True]),
 )
-histories = st.lists(observations, max_size=14)
+partings = st.builds(parting, st.sampled_from(WORLD), st.sampled_from(WORLD), st.integers(0, 3))
+histories = st.lists(st.one_of(observations, observations, observations, partings), max_size=14)
 
 
 def _play(history: Sequence[Observation], sizes: Iterator[int]) -> tuple[IdentityStore, list[Resolution]]:
@@ -370,16 +417,42 @@ def test_where_a_batch_ends_changes_nothing(history: list[Observation], rng: ran
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_forwarding_ends_at_a_live_lead_and_never_goes_in_a_circle(history: list[Observation]) -> None:
     store, resolutions = _play(history, itertools.repeat(3))
-    forwards: dict[str, LeadMerged] = {}
+    over: set[str] = set()
     for resolution in resolutions:
-        for merge in resolution.merges:
-            assert merge.absorbed not in forwards, "a lead is absorbed once"
-            assert merge.survivor not in forwards, "an absorbed lead never survives again"
-            forwards[merge.absorbed] = merge
+        for forwarding in resolution.forwardings:
+            if isinstance(forwarding, LeadSplit):
+                heirs = {part.lead for part in forwarding.parts}
+            else:
+                heirs = {forwarding.survivor}
+            assert ended(forwarding) not in over, "a lead ends once"
+            over.add(ended(forwarding))
+            assert not heirs & over, "a lead that ended never comes back"
         current = store.current(resolution.lead)
         assert current is not None
         again = store.current(current.lead)
         assert again is None or again == current  # None: a lead that nothing was sent for yet
+    store._engine.dispose()
+
+
+def components(store: IdentityStore, known: Collection[str]) -> set[frozenset[str]]:
+    """The identifiers of `known`, by the lead that has them."""
+    leads: dict[str, set[str]] = {}
+    for hash_, (lead, *_) in state(store).items():
+        if hash_ in known:
+            leads.setdefault(lead, set()).add(hash_)
+    return {frozenset(hashes) for hashes in leads.values()}
+
+
+@given(histories, st.sampled_from(WORLD), st.sampled_from(WORLD))
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+def test_merging_and_unmerging_restores_who_is_who(history: list[Observation], one: Claim, other: Claim) -> None:
+    store, _ = _play([*history, seen(one, minute=4), seen(other, minute=4)], itertools.repeat(4))
+    known = state(store).keys()
+    before = components(store, known)
+    assume(store.resolve(one) != store.resolve(other))
+    take(store, seen(one, other, minute=5))
+    take(store, parting(one, other, minute=6))
+    assert components(store, known) == before
     store._engine.dispose()
 
 

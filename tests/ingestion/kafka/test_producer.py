@@ -81,6 +81,16 @@ def test_without_a_broker_flush_gives_up_in_time_and_says_how_many_are_left() ->
     producer.close()
 
 
+def test_what_is_on_its_way_does_not_keep_a_producer_from_closing(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 3})
+    for _ in range(20):
+        producer = DurableProducer(kafka)
+        producer.send_and_wait(topic, key=None, value=b"x")
+        for number in range(5_000):
+            producer.send(topic, key=str(number), value=b"x" * 1000)
+        producer.close()
+
+
 def test_topics_are_made_once_and_counted(kafka: str, topic: str) -> None:
     create_topics(kafka, {topic: 3})
     create_topics(kafka, {topic: 5})

@@ -7,19 +7,23 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import httpx2
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingestion.errors import DeliveryFailed
+from ingestion.contracts.event import Draft
+from ingestion.contracts.raw import RECEIVED_TIME, RawMessage
+from ingestion.decode import read
+from ingestion.errors import DeliveryFailed, Quarantine
 from ingestion.metrics import ReceiverMetrics
 from ingestion.receiver.asgi import Outlet, Receiver
 from ingestion.receiver.connections import Connection, address_list, load_connections
 from ingestion.receiver.senders import SENDERS
 from ingestion.receiver.server import server_of
-from ingestion.sources import ADAPTERS
+from ingestion.sources.adapter import Tenant
 from tests.conftest import answers, free_port, wait_until
 from tests.ingestion.receiver.keys import keys
 
@@ -41,6 +45,21 @@ class RecordingOutlet:
     def ready(self) -> bool:
         return not self.down
 
+    def read(self) -> list[Draft | Quarantine]:
+        """What ingestion makes of everything that was kept."""
+        found = []
+        for offset, (topic, key, value, headers) in enumerate(self.kept):
+            received = datetime.fromisoformat(headers[RECEIVED_TIME])
+            raw = RawMessage(topic, 0, offset, key.encode() if key else None, value, headers, received)
+            found += read(raw, Tenant("demo"))
+        return found
+
+    def read_one(self) -> Draft:
+        """The draft of the one good element that was kept."""
+        [draft] = self.read()
+        assert isinstance(draft, Draft), repr(draft)
+        return draft
+
 
 @pytest.fixture
 def connections(tmp_path: Path) -> dict[str, Connection]:
@@ -48,8 +67,6 @@ def connections(tmp_path: Path) -> dict[str, Connection]:
     environment: dict[str, str] = {}
     tables: list[str] = []
     for number, (name, sender) in enumerate(SENDERS.items()):
-        if sender.system not in ADAPTERS:
-            continue
         tables += [f"[acme-{name}]", f'sender = "{name}"', 'account = "northlight"']
         if sender.scheme.needs_secret:
             held = keys(name)[1]

@@ -11,6 +11,7 @@ import httpx2
 import msgspec
 import pytest
 
+from ingestion.contracts.event import Actor, Draft
 from ingestion.contracts.raw import RAW_TOPICS
 from ingestion.kafka import create_topics, read_topic
 from ingestion.receiver import server
@@ -19,6 +20,7 @@ from ingestion.receiver.connections import Connection, address_list
 from ingestion.receiver.limits import Bucket
 from ingestion.receiver.outlet import KafkaOutlet
 from ingestion.receiver.request import Request
+from ingestion.settings import load_receiver
 from tests.conftest import free_port
 from tests.ingestion.receiver.conftest import WEBSITE, RecordingOutlet, basic, serving
 from tests.ingestion.receiver.keys import keys
@@ -51,6 +53,17 @@ def test_every_sender_is_answered_as_it_must_be(
         for case in taken
     }
     assert len(outlet.kept) <= len(taken)
+
+
+def test_conformance_leaves_no_engagement_behind(
+    client: httpx2.Client, connections: dict[str, Connection], outlet: RecordingOutlet
+) -> None:
+    played = all_cases(connections, {"acme-sendgrid": keys("sendgrid")[0][0]}, time.time(), "")
+    list(play(str(client.base_url), iter(played)))
+    read = outlet.read()
+    taken = {one.source.split("/")[3] for one in read if isinstance(one, Draft)}
+    assert taken >= {"intercom", "segment", "web-form", "google-lead-form", "meta-lead-ads"}
+    assert [one for one in read if isinstance(one, Draft) and one.actor is Actor.USER and not one.test] == []
 
 
 def test_what_is_kept_are_the_senders_bytes_and_where_they_came_from(
@@ -258,6 +271,14 @@ def test_a_sender_that_hangs_up_half_way_leaves_nothing(
         gone.close()
     assert post(client, signed(connections["acme-zendesk"])).status_code == 200
     assert len(outlet.kept) == 1
+
+
+def test_what_the_internet_sees_holds_no_key_of_the_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADLINE_IDENTITY_KEY", "a" * 64)
+    monkeypatch.setenv("LEADLINE_MASTER_KEY", "b" * 64)
+    monkeypatch.setenv("LEADLINE_DATABASE_URL", "postgresql://leadline:in-the-clear@db/leadline")
+    held = repr(load_receiver().model_dump())
+    assert not any(secret in held for secret in ("a" * 64, "b" * 64, "in-the-clear"))
 
 
 def test_acknowledged_means_on_the_raw_topic(empty_kafka: str, connections: dict[str, Connection]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.ingestion.sources import samples_crm, samples_engagement, samples_product
+from tests.ingestion.sources.samples_fetched import HUBSPOT_FETCHED, ZENDESK_FETCHED
 
 HUBSPOT_STAGE: dict[str, Any] = {
     "eventId": 714285774,
@@ -269,11 +270,22 @@ CANONICAL_CHAT: dict[str, Any] = {
     "test": False,
 }
 
+OPERATOR_UNMERGE: dict[str, Any] = {
+    "id": "5f0c2f0e",
+    "time": "2026-01-01T12:00:00Z",
+    "action": "unmerge",
+    "a": "0123456789abcdef0123456789abcdef",
+    "b": "fedcba9876543210fedcba9876543210",
+    "by": "compliance",
+    "reason": "two colleagues on one laptop",
+}
+
 SAMPLES: dict[str, list[dict[str, Any]]] = {
-    "hubspot": [HUBSPOT_STAGE, HUBSPOT_CREATION, HUBSPOT_DEAL_TO_CONTACT, HUBSPOT_MEETING],
+    "leadline": [OPERATOR_UNMERGE],
+    "hubspot": [HUBSPOT_STAGE, HUBSPOT_CREATION, HUBSPOT_DEAL_TO_CONTACT, HUBSPOT_MEETING, *HUBSPOT_FETCHED],
     "meta-lead-ads": [META_LEAD, META_WEBHOOK],
     "google-lead-form": [GOOGLE_LEAD],
-    "zendesk": [ZENDESK_TICKET, ZENDESK_USER],
+    "zendesk": [ZENDESK_TICKET, ZENDESK_USER, ZENDESK_FETCHED],
     "sendgrid": [SENDGRID_DROPPED, SENDGRID_CLICK],
     "segment": [SEGMENT_PAGE, SEGMENT_TRACK, SEGMENT_IDENTIFY, SEGMENT_GROUP, SEGMENT_ALIAS],
     "web-form": [WEB_FORM],

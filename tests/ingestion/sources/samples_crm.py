@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.ingestion.sources.samples_fetched import SALESFORCE_FETCHED
+
 # Change Data Capture as CometD's JSON.
 SALESFORCE_LEAD: dict[str, Any] = {
     "channel": "/data/LeadChangeEvent",
@@ -257,6 +259,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
         SALESFORCE_GAP,
         SALESFORCE_DEAL,
         SALESFORCE_NOTIFICATION,
+        SALESFORCE_FETCHED,
     ],
     "close": [CLOSE_WON, CLOSE_CONTACT, CLOSE_EMAIL],
     "erpnext": [ERPNEXT_LEAD, ERPNEXT_CRM_DEAL, ERPNEXT_ISSUE],

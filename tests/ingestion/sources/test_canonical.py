@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
 
-from ingestion import contracts
-from ingestion.contracts.event import SCHEMA, Channel, EventType, ObjectRef
+from ingestion.contracts.event import Channel, Draft, EventType, ObjectRef
 from ingestion.errors import ContractBroken, Quarantine, UnknownVersion
+from ingestion.sources import canonical
+from ingestion.sources.adapter import SourceContext
 from ingestion.sources.canonical import Published
-from tests.ingestion.sources.reading import cookie, email, read_one, reason
+from ingestion.sources.versions import Readers
+from tests.ingestion.sources.reading import RECEIVED, TENANT, cookie, email, read_one, reason
 from tests.ingestion.sources.samples import CANONICAL_CHAT
 
 
@@ -43,7 +43,9 @@ def test_two_sources_of_one_publisher_do_not_share_ids() -> None:
     ("fields", "error", "named"),
     [
         ({"dataschema": "leadline.interaction/9-0-0"}, UnknownVersion, "'leadline.interaction/9-0-0'"),
-        ({"dataschema": "leadline.interaction/1-1-0"}, UnknownVersion, "expected leadline.interaction/1-0-0"),
+        ({"dataschema": "leadline.interaction/1-1-0"}, UnknownVersion, "expected leadline.interaction/1-0-x"),
+        ({"dataschema": "leadline.interaction/1-0"}, UnknownVersion, "'leadline.interaction/1-0'"),
+        ({"dataschema": "acme.interaction/1-0-0"}, UnknownVersion, "'acme.interaction/1-0-0'"),
         ({"specversion": "2.0"}, UnknownVersion, "specversion: got '2.0'"),
         ({"type": "lead.teleported"}, ContractBroken, "'lead.teleported' - at `$.type`"),
         ({"id": ""}, ContractBroken, "id: got an empty string"),
@@ -62,11 +64,35 @@ def test_broken_event_is_named_without_repeating_a_person(
     assert "jo@acme.com" not in str(found)
 
 
-def test_published_schema_is_the_contract_that_the_adapter_reads() -> None:
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SCHEMA, "title": "Leadline interaction"}
-    schema |= msgspec.json.schema(Published)
-    written = msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
-    file = Path(contracts.__file__).parent / "leadline.interaction-1-0-0.schema.json"
-    if os.environ.get("LEADLINE_WRITE_SCHEMA"):
-        file.write_bytes(written)
-    assert file.read_bytes() == written, "the contract changed: run this test with LEADLINE_WRITE_SCHEMA=1, then look"
+class NextPublished(Published, kw_only=True):
+    """A revision as it might come: a channel more, and a field that readers of 1-0 do not know."""
+
+    channel: Literal["web", "voice"]  # type: ignore[assignment]
+    seconds: int = 0
+
+
+def read_1_1(element: msgspec.Raw, context: SourceContext) -> Draft:
+    sent = msgspec.json.decode(element, type=NextPublished)
+    known = msgspec.to_builtins(sent) | {"channel": "outbound", "properties": {"seconds": sent.seconds}}
+    return canonical.read_1_0(msgspec.Raw(msgspec.json.encode(known)), context)
+
+
+BOTH = Readers("leadline.interaction", {(1, 0): canonical.read_1_0, (1, 1): read_1_1})
+
+
+def test_old_and_new_revisions_flow_side_by_side_each_with_its_own_reader() -> None:
+    context = SourceContext(TENANT, "chat", RECEIVED, "/t/demo/canonical/chat")
+    new = CANONICAL_CHAT | {"dataschema": "leadline.interaction/1-1-3", "channel": "voice", "seconds": 40}
+    drafts = [
+        BOTH.of(body["dataschema"])(msgspec.Raw(msgspec.json.encode(body)), context)
+        for body in (CANONICAL_CHAT, new, CANONICAL_CHAT)
+    ]
+    assert [draft.channel for draft in drafts] == [Channel.CHAT, Channel.OUTBOUND, Channel.CHAT]
+    assert [draft.properties for draft in drafts] == [{"messages": 3}, {"seconds": 40}, {"messages": 3}]
+    with pytest.raises(UnknownVersion, match=r"expected leadline.interaction/1-0-x, leadline.interaction/1-1-x"):
+        BOTH.of("leadline.interaction/2-0-0")
+
+
+def test_a_reader_of_the_old_revision_never_meets_the_new_one() -> None:
+    found = reason("canonical", CANONICAL_CHAT | {"dataschema": "leadline.interaction/1-1-3", "channel": "voice"})
+    assert type(found) is UnknownVersion

@@ -62,6 +62,11 @@ def test_meta_testing_tool_sends_tests(answers: dict[str, Any]) -> None:
     assert not read_one("meta-lead-ads", META_LEAD).test
 
 
+def test_meta_app_dashboard_sends_tests() -> None:
+    value = {"leadgen_id": "444444444444", "form_id": "444444444444", "created_time": 1758794728}
+    assert read_one("meta-lead-ads", {"field": "leadgen", "value": value}).test
+
+
 def test_meta_time_without_a_zone_is_not_guessed() -> None:
     found = reason("meta-lead-ads", META_LEAD | {"created_time": "2025-02-01 10:20"})
     assert str(found) == "created_time: got str, expected an ISO 8601 date and time with a zone"
