@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from ingestion.decode import DEFAULT_ACCOUNT, MAX_BYTES
 from ingestion.errors import DeliveryFailed
 from ingestion.importer.inputs import Input, find_inputs
 from ingestion.importer.known_at import KnownAt
+from ingestion.importer.message import MessageMaker
 from ingestion.importer.progress import ProgressFile
 from ingestion.importer.run import Import
 from ingestion.importer.tally import Meter, Tally
@@ -53,35 +54,28 @@ def import_files(
     partition_count(bootstrap, adapter.SOURCE.topic)  # there must be such a topic, before anything is read
     scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
     progress = ProgressFile(scratch, inputs, bootstrap, settings.tenant, source, account, known_at)
-    if (done := progress.load()) is not None and done.sent:
-        console.print(f"An earlier run of this import has sent {done.sent:,} rows; this one goes on behind them.")
-    producer = DurableProducer(bootstrap)
-    with _Bars(inputs, console) as bars:
-        running = Import(
-            inputs,
-            producer,
-            progress,
-            adapter=adapter,
-            account=account,
-            tenant=settings.as_tenant(),
-            known_at=known_at,
-            scratch=scratch,
-            watch=bars.show,
-        )
-        ended: BaseException | None = None
-        try:
-            running.run()
-        except (KeyboardInterrupt, DeliveryFailed, OSError) as error:
-            ended = error
-        finally:
-            with suppress(DeliveryFailed):
-                producer.flush(LAST_PATIENCE)  # what is on its way after Ctrl-C
-            producer.close()
+    if before := progress.done.sent:
+        console.print(f"An earlier run of this import has sent {before:,} rows; this one goes on behind them.")
+    maker = MessageMaker(adapter, account, settings.as_tenant(), known_at, progress.done.began)
+    with closing(DurableProducer(bootstrap)) as producer, _Bars(inputs, console) as bars:
+        running = Import(inputs, maker, producer, progress, scratch=scratch, watch=bars.show)
+        ended = _run(running, producer)
     console.print(_told(running.tallies, adapter))
     if ended is not None:
         return _interrupted(ended, running.meter, progress, scratch, console)
     console.print(f"They are on {adapter.SOURCE.topic}, from where `leadline ingest` takes them.", highlight=False)
-    return 1 if any(tally.fault or tally.too_large for tally in running.tallies) else 0
+    return 1 if any(_is_bad(tally) for tally in running.tallies) else 0
+
+
+def _run(running: Import, producer: DurableProducer) -> BaseException | None:
+    """Run to the end, or to what ends it early."""
+    try:
+        running.run()
+    except (KeyboardInterrupt, DeliveryFailed, OSError) as error:
+        with suppress(DeliveryFailed):
+            producer.flush(LAST_PATIENCE)  # what is on its way
+        return error
+    return None
 
 
 def _adapter(source: str) -> Adapter:

@@ -144,7 +144,7 @@ def _edges(shape: Shape) -> dict[str, tuple[Edge, Edge]]:
 def _range(path: str, old: tuple[Edge, Edge], new: tuple[Edge, Edge]) -> Iterator[Change]:
     (low, high), (new_low, new_high) = (_lowest(old[0]), _highest(old[1])), (_lowest(new[0]), _highest(new[1]))
     words = f"{path}: {_between(*old)}, now {_between(*new)}"
-    if new_low > low:
+    if new_low > low or new_high < high:
         yield Change(words, Level.MODEL)
     elif (new_low, new_high) != (low, high):
         yield Change(words, Level.REVISION)

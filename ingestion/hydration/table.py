@@ -122,9 +122,11 @@ class Hydrations:
 
     def note(self, asks: Sequence[Ask], now: float) -> None:
         """Remember what is asked for, unless there is an answer that counts, or a failure that nothing has changed."""
-        rows = sorted((_row(ask, now) for ask in asks), key=lambda row: [row[name] for name in _KEY])
-        if not rows:
+        newest = {(ask.system, ask.account, ask.about): ask for ask in asks}  # a busy object is named many times
+        if not newest:
             return
+        # In one order everywhere: two workers that note the same objects must not wait for each other.
+        rows = sorted((_row(ask, now) for ask in newest.values()), key=lambda row: [row[name] for name in _KEY])
         given = [{f"new_{name}": value for name, value in row.items()} for row in rows]
         for row in rows:
             del row["oldest"]

@@ -6,6 +6,7 @@ same clusters. Constraints:
 
 * one id per CRM object scope and one user id per scope; at most `MAX_EMAILS` addresses;
 * a cookie or a deal belongs to one person and never joins two: its bond is refused between identified clusters;
+* at most `MAX_COOKIES` cookies join a person within a week: beyond that it is a script or a shared login;
 * an identifier tied to more than `MAX_DEGREE` persons is shared: a kiosk, a script. It is frozen and left alone.
 
 Phones and mailboxes have no bonds at all.
@@ -24,6 +25,10 @@ from ingestion.identity.normalise import is_deal
 
 MAX_EMAILS = 5
 MAX_DEGREE = 10
+MAX_COOKIES = 5  # within a week, as Segment suggests: segment.com/docs/unify/identity-resolution
+WEEK = 7 * 86_400 * 1_000_000  # microseconds
+
+COOKIE_RULE = f"~{IdentifierType.ANONYMOUS_ID.value}"  # ends the rule of a cookie's bond
 
 _RANKS = {
     IdentifierType.CRM: 0,
@@ -114,6 +119,8 @@ def resolve(nodes: Mapping[str, Traits], bonds: Iterable[Bond]) -> tuple[list[li
         if len(one.members) < len(other.members):
             one, other = other, one
         one.absorb(other)
+        if bond.rule.endswith(COOKIE_RULE):
+            one.cookies.append(bond.time)
         for hash_ in other.members:
             clusters[hash_] = one
     return [sorted(cluster.members) for cluster in dict.fromkeys(clusters.values())], refused
@@ -122,12 +129,13 @@ def resolve(nodes: Mapping[str, Traits], bonds: Iterable[Bond]) -> tuple[list[li
 class _Cluster:
     """Identifiers found to be one person's, while resolving."""
 
-    __slots__ = ("emails", "members", "unique")
+    __slots__ = ("cookies", "emails", "members", "unique")
 
     def __init__(self, members: list[str], unique: dict[str, str], emails: int) -> None:
         self.members = members
         self.unique = unique  # scope → the one value of it that a person may have
         self.emails = emails
+        self.cookies: list[int] = []  # when each joined
 
     @classmethod
     def of(cls, node: Traits) -> _Cluster:
@@ -143,12 +151,17 @@ class _Cluster:
         self.members += other.members
         self.unique |= other.unique
         self.emails += other.emails
+        self.cookies += other.cookies
 
 
 def _objection(one: _Cluster, other: _Cluster, bond: Bond) -> str | None:
     """Why the bond must not join the two, or None."""
     if bond.attached and one.is_identified and other.is_identified:
         return "a cookie or deal that already belongs to another person"
+    if bond.rule.endswith(COOKIE_RULE):
+        recent = sum(time > bond.time - WEEK for time in (*one.cookies, *other.cookies))
+        if recent >= MAX_COOKIES:
+            return f"more than {MAX_COOKIES} cookies within a week"
     clash: Collection[str] = one.unique.keys() & other.unique.keys()
     if clash:
         return f"two values of {min(clash)}"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ingestion.errors import FileUnreadable
 from ingestion.importer.json_rows import lines
-from ingestion.importer.row import CSV, Cells, Columns, Row
+from ingestion.importer.row import CSV, Cells, Columns, Row, TooLarge, within_cap
 from ingestion.importer.unpack import Stream
 
 
@@ -22,7 +22,7 @@ class _Line(NamedTuple):
     body: bytes | None
 
 
-class _TooLarge(Exception):
+class _LineTooLarge(Exception):
     """A line is larger than a row may be."""
 
 
@@ -41,7 +41,7 @@ class _Lines:
         line = self._again.popleft() if self._again else next(self._ahead)
         self.taken.append(line)
         if line.body is None:
-            raise _TooLarge
+            raise _LineTooLarge
         return line.body.decode("utf-8", "surrogateescape")
 
     def give_back_all_but_one(self) -> None:
@@ -50,7 +50,7 @@ class _Lines:
         del self.taken[1:]
 
 
-def csv_rows(stream: Stream) -> Iterator[Row]:
+def csv_rows(stream: Stream) -> Iterator[Row | TooLarge]:
     """A row for every record. Raises `FileUnreadable` for a header that cannot name the cells."""
     source = _Lines(stream)
     reader = csv.reader(source, delimiter=_delimiter(stream), strict=True)  # strict: quotes that do not fit are told
@@ -61,12 +61,14 @@ def csv_rows(stream: Stream) -> Iterator[Row]:
             cells = next(reader)
         except StopIteration:
             return
-        except (csv.Error, _TooLarge):
+        except (csv.Error, _LineTooLarge):
             source.give_back_all_but_one()
             cells, fault = [], "its quotes do not fit"
-        if columns is None and source.taken:
+        if not cells and not fault:
+            continue
+        if columns is None:
             columns = _header(cells)
-        elif columns is not None and (cells or fault):
+        else:
             yield _row(source.taken, cells, columns, fault)
 
 
@@ -81,15 +83,16 @@ def _header(cells: list[str]) -> Columns:
     return Columns([cell.strip() for cell in cells])
 
 
-def _row(taken: list[_Line], cells: list[str], columns: Columns, fault: str) -> Row:
+def _row(taken: list[_Line], cells: list[str], columns: Columns, fault: str) -> Row | TooLarge:
     place = f"line {taken[0].number}"
     if not fault and len(cells) != len(columns.names):
-        fault = f"{len(cells)} cells, but {len(columns.names)} in the header"
+        fault = f"cells: {len(cells)}, expected {len(columns.names)} as in the header"
     if not fault:
         try:
             return Cells(columns, tuple(cells)).row(place)
         except UnicodeEncodeError:
             fault = "it is not UTF-8"
-    bodies = [line.body for line in taken]
-    body = None if None in bodies else b"".join(filter(None, bodies)).rstrip(b"\r\n")
-    return Row(place, body, CSV, fault=fault)
+    if taken[0].body is None:
+        return TooLarge(place)
+    body = b"".join(line.body for line in taken if line.body is not None)
+    return within_cap(Row(place, body.rstrip(b"\r\n"), CSV, fault=fault))

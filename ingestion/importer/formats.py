@@ -11,7 +11,7 @@ from ingestion.errors import FileUnreadable
 from ingestion.importer.csv_rows import csv_rows
 from ingestion.importer.json_rows import line_rows, value_rows
 from ingestion.importer.parquet_rows import parquet_rows
-from ingestion.importer.row import Row
+from ingestion.importer.row import Row, TooLarge
 from ingestion.importer.unpack import Stream
 
 LINES, TABLES, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet", ".pq")
@@ -19,7 +19,7 @@ LINES, TABLES, PARQUET = (".jsonl", ".ndjson"), (".csv", ".tsv"), (".parquet", "
 _decode_any = msgspec.json.Decoder(msgspec.Raw).decode
 
 
-def rows(name: str, stream: Stream, spool: Path) -> Iterator[Row]:
+def rows(name: str, stream: Stream, spool: Path) -> Iterator[Row | TooLarge]:
     """The rows of a file called `name`; standard input has none, and is CSV if it begins like nothing else.
 
     Raises:

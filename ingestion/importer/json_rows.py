@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ingestion.decode import MAX_BYTES
 from ingestion.errors import FileUnreadable
-from ingestion.importer.row import Row
+from ingestion.importer.row import Row, TooLarge, within_cap
 from ingestion.importer.unpack import CHUNK, Stream
 
 LONGEST = 16 * 1024 * 1024  # bytes: an element above `MAX_BYTES` is passed over, one above this ends the reading
@@ -38,18 +38,19 @@ def lines(stream: Stream) -> Iterator[tuple[int, bytes | None]]:
             yield number, None
 
 
-def line_rows(stream: Stream) -> Iterator[Row]:
+def line_rows(stream: Stream) -> Iterator[Row | TooLarge]:
     """A row for every line that is not blank."""
     for number, line in lines(stream):
-        body = None if line is None else line.strip()
-        if body != b"":
+        if line is None:
+            yield TooLarge(f"line {number}")
+        elif body := line.strip():
             yield Row(f"line {number}", body)
 
 
-def value_rows(stream: Stream) -> Iterator[Row]:
+def value_rows(stream: Stream) -> Iterator[Row | TooLarge]:
     """A row for every element of an array, else for every value. Raises `FileUnreadable` for JSON without an end."""
     for number, value in enumerate(_values(stream), 1):
-        yield Row(f"element {number}", value if len(value) <= MAX_BYTES else None)
+        yield within_cap(Row(f"element {number}", value))
 
 
 def _values(stream: Stream) -> Iterator[bytes]:

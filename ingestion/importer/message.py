@@ -68,7 +68,7 @@ class MessageMaker:
         return {SOURCE_SYSTEM: self.adapter.SOURCE.system, SOURCE_ACCOUNT: self.account}
 
     def make(self, row: Row, *, file: int, number: int, before: datetime) -> Made:
-        """The message of a row that is not too large.
+        """The message of a row.
 
         Args:
             number: the row's among all of the import.
@@ -83,26 +83,24 @@ class MessageMaker:
             # Of several events the newest: nothing is known before it happened, nor after the import.
             received = min(max(times, default=before), self.began)
         reason = next((outcome for outcome in outcomes if isinstance(outcome, Quarantine)), None)
-        assert row.body is not None
         return Made(Message(file, received, history, self._key(row), row.media, row.body), reason)
 
     def _read(self, row: Row, received: datetime) -> tuple[Row, Sequence[Draft | Quarantine]]:
         """What ingestion will make of the row, its texts read as JSON where the adapter wants no text."""
         while True:
             outcomes = self._outcomes(row, received)
-            column = _unwanted_text(outcomes[0]) if row.cells else None
-            other = row.cells.reading_json(column) if row.cells and column else None
-            if other is None:
+            column = _unwanted_text(outcomes[0])
+            cells = row.cells.reading_json(column) if row.cells and column else None
+            again = cells and cells.row(row.place)
+            if not isinstance(again, Row):
                 return row, outcomes
-            row = other.row(row.place)
+            row = again
 
     def _outcomes(self, row: Row, received: datetime) -> Sequence[Draft | Quarantine]:
-        assert row.body is not None
         headers = self.headers | {CONTENT_TYPE: row.media}
         return read(RawMessage(self.adapter.SOURCE.topic, 0, 0, None, row.body, headers, received), self.tenant)
 
     def _key(self, row: Row) -> str | None:
-        assert row.body is not None
         try:
             return subject(row.body, {CONTENT_TYPE: row.media}, self.adapter)
         except RecursionError:
@@ -110,7 +108,7 @@ class MessageMaker:
 
     def _says_history(self, row: Row) -> bool:
         flag = self.adapter.SOURCE.history
-        if flag is None or row.body is None or flag.encode() not in row.body:
+        if flag is None or flag.encode() not in row.body:
             return False
         try:
             return bytes(_decode_fields(row.body).get(flag, b"")) == b"true"

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.errors import FileUnreadable
-from ingestion.importer.row import Cells, Columns, Row
+from ingestion.importer.row import Cells, Columns, Row, TooLarge
 from ingestion.importer.unpack import CHUNK, Stream, seekable
 
 ROWS_AT_ONCE = 256
 
 
-def parquet_rows(stream: Stream, spool: Path) -> Iterator[Row]:
+def parquet_rows(stream: Stream, spool: Path) -> Iterator[Row | TooLarge]:
     """A row for every row.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
@@ -52,18 +52,12 @@ class ProgressFile:
         stamps = [given.stamp for given in inputs]
         name = blake2b(msgspec.json.encode((stamps, options)), digest_size=16).hexdigest()
         self._path = None if None in stamps else folder / f"{name}.json"
+        self.done = self._load() or Progress(datetime.now(UTC))  # by earlier runs
 
     @property
     def is_kept(self) -> bool:
         """Whether the import can be resumed."""
         return self._path is not None
-
-    def load(self) -> Progress | None:
-        """What an earlier run has left; None if none has, or if it cannot be read."""
-        try:
-            return None if self._path is None else msgspec.json.decode(self._path.read_bytes(), type=Progress)
-        except (FileNotFoundError, msgspec.MsgspecError):
-            return None
 
     def save(self, progress: Progress) -> None:
         """Replace what was kept, in one step."""
@@ -76,3 +70,10 @@ class ProgressFile:
         """The import is done."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+    def _load(self) -> Progress | None:
+        """What was kept, if it can be read."""
+        try:
+            return None if self._path is None else msgspec.json.decode(self._path.read_bytes(), type=Progress)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
 from itertools import islice
 
 from ingestion.importer.message import Message
@@ -47,20 +46,21 @@ class Publisher:
         self._sent, self._digest = 0, Digest()
         self._unsettled: Counter[int] = Counter()
 
-    def publish(self, messages: Messages, done: Progress) -> None:
-        """Send what is not `done`. Blocks for acknowledgements. Raises `DeliveryFailed`."""
-        rest, count, size = self._rest(messages, done), 0, 0
-        self._note(done.began)  # a run after a crash must make the same messages of the same rows
+    def publish(self, messages: Messages) -> None:
+        """Send what earlier runs have not sent. Blocks for acknowledgements. Raises `DeliveryFailed`."""
+        rest, count, size = self._rest(messages), 0, 0
+        self._note()  # a run after a crash must make the same messages of the same rows
         for message in rest:
             self._send(message)
             count, size = count + 1, size + len(message.value)
             if count == self._settle_messages or size > SETTLE_BYTES:
-                self._settle(done.began)
+                self._settle()
                 count, size = 0, 0
-        self._settle(done.began)
+        self._settle()
 
-    def _rest(self, messages: Messages, done: Progress) -> Iterator[Message]:
+    def _rest(self, messages: Messages) -> Iterator[Message]:
         """The messages behind those that are done; all of them, if the first ones are not the same as then."""
+        done = self._file.done
         rest, skipped = messages(), Counter[int]()
         for message in islice(rest, done.sent):
             self._digest.add(message)
@@ -84,11 +84,11 @@ class Publisher:
         self._sent += 1
         self._unsettled[message.file] += 1
 
-    def _settle(self, began: datetime) -> None:
+    def _settle(self) -> None:
         self._producer.flush()
-        self._note(began)
+        self._note()
         self._now(self._unsettled)
         self._unsettled = Counter()
 
-    def _note(self, began: datetime) -> None:
-        self._file.save(Progress(began, self._sent, str(self._digest)))
+    def _note(self) -> None:
+        self._file.save(Progress(self._file.done.began, self._sent, str(self._digest)))

@@ -18,10 +18,21 @@ class Row(NamedTuple):
     """One row, to become one raw message."""
 
     place: str  # in its file, for people: `line 17`
-    body: bytes | None  # None: larger than `MAX_BYTES`, which no raw message may be
+    body: bytes
     media: str = JSON  # of the bytes: another type for a row that could not be brought into JSON
     cells: Cells | None = None  # of a table
     fault: str = ""  # why it could not be brought into JSON
+
+
+class TooLarge(NamedTuple):
+    """A row larger than `MAX_BYTES`, which no raw message may be."""
+
+    place: str
+
+
+def within_cap(row: Row) -> Row | TooLarge:
+    """The row, unless it is too large."""
+    return row if len(row.body) <= MAX_BYTES else TooLarge(row.place)
 
 
 class Columns:
@@ -59,10 +70,10 @@ class Cells(NamedTuple):
     columns: Columns
     values: tuple[Any, ...]
 
-    def row(self, place: str) -> Row:
+    def row(self, place: str) -> Row | TooLarge:
         """As a JSON object."""
         body = msgspec.json.encode(self.columns.object_of(self.values), enc_hook=str)
-        return Row(place, body if len(body) <= MAX_BYTES else None, cells=self)
+        return within_cap(Row(place, body, cells=self))
 
     def reading_json(self, name: str) -> Self | None:
         """The same cells with the text of column `name` read as JSON (a number, an object); None if it is none."""

@@ -9,7 +9,6 @@ History is sent in the order in which it became known, over all files of the imp
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -18,13 +17,13 @@ from ingestion.importer.formats import rows
 from ingestion.importer.inputs import Input
 from ingestion.importer.known_at import KnownAt
 from ingestion.importer.message import Message, MessageMaker
-from ingestion.importer.progress import Progress, ProgressFile
+from ingestion.importer.progress import ProgressFile
 from ingestion.importer.publish import SETTLE_MESSAGES, Publisher
+from ingestion.importer.row import TooLarge
 from ingestion.importer.sort import TimeSorter
 from ingestion.importer.tally import Meter, Tally
 from ingestion.importer.unpack import parts
 from ingestion.kafka import DurableProducer
-from ingestion.sources.adapter import Adapter, Tenant
 
 Watch = Callable[[Meter], None]
 
@@ -35,13 +34,10 @@ class Import:
     def __init__(
         self,
         inputs: Sequence[Input],
+        maker: MessageMaker,
         producer: DurableProducer,
         progress: ProgressFile,
         *,
-        adapter: Adapter,
-        account: str,
-        tenant: Tenant,
-        known_at: KnownAt,
         scratch: Path,
         watch: Watch = lambda _: None,
         settle_messages: int = SETTLE_MESSAGES,
@@ -51,9 +47,7 @@ class Import:
         watch: called now and then, with the meter.
         settle_messages: see `Publisher`.
         """
-        self._inputs, self._producer, self._file = inputs, producer, progress
-        self._done = progress.load() or Progress(datetime.now(UTC))
-        self._maker = MessageMaker(adapter, account, tenant, known_at, self._done.began)
+        self._inputs, self._maker, self._producer, self._file = inputs, maker, producer, progress
         self._scratch, self._watch, self._settle_messages = scratch, watch, settle_messages
         self.tallies: list[Tally] = []
         self.meter = Meter()
@@ -84,7 +78,7 @@ class Import:
             before=self._sent_before,
             now=self._sent_now,
             settle_messages=self._settle_messages,
-        ).publish(messages, self._done)
+        ).publish(messages)
 
     def _sent_before(self, by_file: Mapping[int, int]) -> None:
         self.meter.sent_before = self._count(by_file)
@@ -106,16 +100,16 @@ class Import:
             try:
                 yield from self._read_file(given, file, tally, numbers)
             except (FileUnreadable, OSError) as error:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                tally.fault = f"{tally.last}, then: {reason}" if tally.last else f"{reason}"
+                reason = (isinstance(error, OSError) and error.strerror) or str(error)
+                tally.fault = f"{tally.last}, then: {reason}" if tally.last else reason
 
     def _read_file(self, given: Input, file: int, tally: Tally, numbers: Iterator[int]) -> Iterator[Message]:
-        before = self._done.began
+        before = self._maker.began
         for part in parts(given, self._scratch, self._taken):
             for row in rows(part.name, part.stream, self._scratch):
                 tally.rows += 1
                 tally.last = place = f"{part.label}{row.place}"
-                if row.body is None:
+                if isinstance(row, TooLarge):
                     tally.refuse(place)
                     self.meter.too_large += 1
                     continue

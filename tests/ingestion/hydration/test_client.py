@@ -15,8 +15,9 @@ from ingestion.errors import FetchDelayed, FetchRefused, SettingsError
 from ingestion.hydration.apis import Api, Owner, load_apis
 from ingestion.hydration.client import ask, client_for
 from ingestion.hydration.vendor import Wanted
+from ingestion.receiver.connections import load_connections
 from tests.conftest import free_port
-from tests.ingestion.hydration.conftest import TOKENS, write_connections
+from tests.ingestion.hydration.conftest import SENDERS, TOKENS, write_connections
 from tests.ingestion.hydration.vendors import OBJECTS, Reply, Vendors, listening
 
 LEAD = Wanted("lead", "1459076748710713")
@@ -210,6 +211,11 @@ def test_connections_that_fetch_nothing_stop_the_start(tmp_path: Path) -> None:
     path.write_text('[acme]\nsender = "hubspot"\nsecrets = ["env:S"]\n')
     with pytest.raises(SettingsError, match="no connection has a fetch table"):
         load_apis(path, {})
+
+
+def test_receiver_needs_no_token(tmp_path: Path) -> None:
+    path = write_connections(tmp_path / "connections.toml", "https://vendor.example")
+    assert load_connections(path, {"UNSET": "webhook-secret"}).keys() == {f"acme-{sender}" for sender in SENDERS}
 
 
 def test_two_apis_of_one_account_are_refused(tmp_path: Path) -> None:

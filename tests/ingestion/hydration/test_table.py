@@ -47,7 +47,7 @@ def test_object_is_fetched_once_however_often_it_is_named(table: Hydrations) -> 
     table.note([ask(0, by="raw.crm/0/1"), ask(0, by="raw.crm/0/2")], 0)
     table.note([ask(1)], 1)
     [task] = all_due(table, 1)
-    assert task == Task(*OWNER, "50687303", "contact", "1", 0, "raw.crm/0/1", "00-trace")
+    assert task == Task(*OWNER, "50687303", "contact", "1", 0, "raw.crm/0/2", "00-trace")
     assert task.about == Wanted("contact", "1", "50687303")
     table.fetched(task, 1, 2)
     table.note([ask(3)], 3)

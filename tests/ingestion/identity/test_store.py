@@ -20,7 +20,7 @@ from ingestion.database import metadata, open_database
 from ingestion.identity import IdentityStore, Observation, Resolution
 from ingestion.identity.evidence import Witness
 from ingestion.identity.hashing import KeyedHash
-from ingestion.identity.resolve import MAX_DEGREE
+from ingestion.identity.resolve import MAX_COOKIES, MAX_DEGREE
 from ingestion.identity.tables import IDENTITY_TABLES, conflicts, identifiers
 
 KEY = bytes(range(32))
@@ -197,6 +197,42 @@ def test_a_test_ping_is_evidence_of_nothing(store: IdentityStore) -> None:
     ping = take(store, seen(crm(7), email("jo@acme.com"), test=True))[0]
     assert ping.account is None
     assert take_one(store, email("jo@acme.com")).lead != ping.lead
+
+
+def test_more_cookies_in_a_week_than_a_person_has_stay_apart(store: IdentityStore) -> None:
+    day = 24 * 60
+    found = [
+        take(store, seen(user("jo-7"), cookie(f"cookie-{n}"), minute=minute))[0]
+        for n, minute in enumerate([0, 1, 2, 3, 4, 5, 8 * day])
+    ]
+    jo = found[0].lead
+    assert {event.lead for event in found} == {jo}  # the events name her
+    joined = [store.resolve(cookie(f"cookie-{n}")) == store.resolve(user("jo-7")) for n in range(len(found))]
+    assert joined == [True] * MAX_COOKIES + [False, True]
+    assert [each.reason for each in store.open_conflicts(10)] == ["more than 5 cookies within a week"]
+
+
+def test_who_was_who_at_any_moment_can_be_read(store: IdentityStore) -> None:
+    take(store, seen(user("jo-7"), cookie("cookie-1"), minute=1))
+    take(store, seen(crm(7), email("al@gmail.com"), minute=2))
+    take(store, seen(crm(7), user("jo-7"), minute=3))
+    take(store, parting(crm(7), user("jo-7"), minute=4))
+    contact = store.resolve(crm(7))
+    assert contact is not None
+
+    def people(minute: float) -> list[list[str]]:
+        past = store.at(contact.lead, NOON + timedelta(minutes=minute))
+        return sorted(sorted(each.type.value for each in person.identifiers) for person in past)
+
+    apart = [["anonymous_id", "user_id"], ["crm", "email"]]
+    assert people(0) == [["anonymous_id"], ["crm"], ["email"], ["user_id"]]
+    assert people(1.5) == [["anonymous_id", "user_id"], ["crm"], ["email"]]
+    assert people(2.5) == apart
+    assert people(3.5) == [["anonymous_id", "crm", "email", "user_id"]]
+    assert people(5) == apart
+    now = {person.lead for person in store.at(contact.lead, NOON + timedelta(days=1))}
+    assert now == {contact.lead, store.resolve(user("jo-7")).lead}  # type: ignore[union-attr]
+    assert store.at("ld_unknown", NOON) == ()
 
 
 def test_an_identifier_of_too_many_persons_is_frozen(store: IdentityStore) -> None:

@@ -13,8 +13,9 @@ from ingestion.contracts.raw import RAW_TOPICS
 from ingestion.importer.formats import rows
 from ingestion.importer.inputs import find_inputs
 from ingestion.importer.known_at import KnownAt
+from ingestion.importer.message import MessageMaker
 from ingestion.importer.progress import ProgressFile
-from ingestion.importer.row import Row
+from ingestion.importer.row import Row, TooLarge
 from ingestion.importer.run import Import, Watch
 from ingestion.importer.unpack import parts
 from ingestion.kafka import DurableProducer, Record, create_topics, read_topic
@@ -25,7 +26,7 @@ TENANT = Tenant("demo")
 PARTITIONS = 3
 
 
-def rows_of(path: Path) -> Iterator[Row]:
+def rows_of(path: Path) -> Iterator[Row | TooLarge]:
     """The rows of one file."""
     (given,) = find_inputs([str(path)])
     for part in parts(given, path.parent, lambda _: None):
@@ -34,7 +35,12 @@ def rows_of(path: Path) -> Iterator[Row]:
 
 def objects_of(path: Path) -> list[Any]:
     """The rows of one file, read as JSON."""
-    return [msgspec.json.decode(row.body or b"") for row in rows_of(path)]
+    return [msgspec.json.decode(body) for body in bodies_of(path)]
+
+
+def bodies_of(path: Path) -> list[bytes]:
+    """The rows of one file that are not too large, as bytes."""
+    return [row.body for row in rows_of(path) if isinstance(row, Row)]
 
 
 def call(number: int, *, second: int | None = None, **more: Any) -> dict[str, Any]:
@@ -75,17 +81,10 @@ class Topics:
         """An import, and what ends it."""
         inputs = find_inputs(map(str, files))
         producer = DurableProducer(self.bootstrap)
+        progress = ProgressFile(self.folder, inputs, source, known_at)
+        maker = MessageMaker(ADAPTERS[source], "northlight", TENANT, known_at, progress.done.began)
         importing = Import(
-            inputs,
-            producer,
-            ProgressFile(self.folder, inputs, source, known_at),
-            adapter=ADAPTERS[source],
-            account="northlight",
-            tenant=TENANT,
-            known_at=known_at,
-            scratch=self.folder,
-            watch=watch,
-            settle_messages=settle_messages,
+            inputs, maker, producer, progress, scratch=self.folder, watch=watch, settle_messages=settle_messages
         )
         return importing, producer.close
 

@@ -22,8 +22,8 @@ from ingestion.errors import FileUnreadable
 from ingestion.importer import json_rows
 from ingestion.importer.inputs import find_inputs
 from ingestion.importer.json_rows import value_rows
-from ingestion.importer.row import CSV
-from tests.ingestion.importer.conftest import objects_of, rows_of
+from ingestion.importer.row import CSV, Row, TooLarge
+from tests.ingestion.importer.conftest import bodies_of, objects_of, rows_of
 
 ROWS: list[dict[str, Any]] = [
     {"messageId": f"m{number}", "userId": "jo, “the boss”", "properties": {"plan": "pro\nannual", "note": 'say "hi"'}}
@@ -99,7 +99,7 @@ def test_json_rows_keep_their_bytes(tmp_path: Path) -> None:
     odd = [b'{"a" : 1.0,"a":2}', b'{"b":"\\u00e9\\ud83d"}']
     for name, data in [("a.jsonl", b"\n".join(odd)), ("a.json", b"[ " + b" , ".join(odd) + b" ]")]:
         (tmp_path / name).write_bytes(data)
-        assert [row.body for row in rows_of(tmp_path / name)] == odd
+        assert bodies_of(tmp_path / name) == odd
 
 
 @given(
@@ -116,20 +116,21 @@ def test_an_array_falls_into_its_elements_wherever_it_is_cut_into_chunks(
     values: list[Any], chunk: int, pretty: bool
 ) -> None:
     body = msgspec.json.encode(values)
-    stream = io.BufferedReader(io.BytesIO(msgspec.json.format(body) if pretty else body))  # type: ignore[arg-type]
+    file: Any = io.BytesIO(msgspec.json.format(body) if pretty else body)
+    stream: Any = io.BufferedReader(file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_rows, "CHUNK", chunk)
-        assert [msgspec.json.decode(row.body or b"") for row in value_rows(stream)] == values
+        assert [msgspec.json.decode(row.body) for row in value_rows(stream) if isinstance(row, Row)] == values
 
 
 def test_a_broken_line_is_a_row_as_it_is_and_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"a":1}\n{"a":"2\n\xff\xfe\n{"a":3}')
-    assert [(row.place, row.body) for row in rows_of(path)] == [
-        ("line 1", b'{"a":1}'),
-        ("line 2", b'{"a":"2'),
-        ("line 3", b"\xff\xfe"),
-        ("line 4", b'{"a":3}'),
+    assert list(rows_of(path)) == [
+        Row("line 1", b'{"a":1}'),
+        Row("line 2", b'{"a":"2'),
+        Row("line 3", b"\xff\xfe"),
+        Row("line 4", b'{"a":3}'),
     ]
 
 
@@ -137,21 +138,21 @@ def test_a_broken_element_is_a_row_as_it_is_and_costs_no_other(tmp_path: Path) -
     path = tmp_path / "a.json"
     path.write_bytes(b'[{"a":1}, nonsense, {"b":tru}, [2, {}], "x", {"a":3}]')
     bodies = [b'{"a":1}', b"nonsense", b'{"b":tru}', b"[2, {}]", b'"x"', b'{"a":3}']
-    assert [row.body for row in rows_of(path)] == bodies
+    assert bodies_of(path) == bodies
 
 
 def test_a_broken_csv_record_is_a_row_of_its_bytes_and_costs_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b'a,b\n1,2\n3\n4,5,6\n\n"open,7\n8,"two\nlines"\n\xe4,9\n10,"x"y\n11,\n')
-    found = [(row.place, row.media, row.body) for row in rows_of(path)]
-    assert [entry for entry in found if entry[1] == CSV] == [
-        ("line 3", CSV, b"3"),
-        ("line 4", CSV, b"4,5,6"),
-        ("line 6", CSV, b'"open,7'),
-        ("line 9", CSV, b"\xe4,9"),
-        ("line 10", CSV, b'10,"x"y'),
+    found = [row for row in rows_of(path) if isinstance(row, Row)]
+    assert [(row.place, row.body, row.fault) for row in found if row.media == CSV] == [
+        ("line 3", b"3", "cells: 1, expected 2 as in the header"),
+        ("line 4", b"4,5,6", "cells: 3, expected 2 as in the header"),
+        ("line 6", b'"open,7', "its quotes do not fit"),
+        ("line 9", b"\xe4,9", "it is not UTF-8"),
+        ("line 10", b'10,"x"y', "its quotes do not fit"),
     ]
-    assert [entry[2] for entry in found if entry[1] != CSV] == [
+    assert [row.body for row in found if row.media != CSV] == [
         b'{"a":"1","b":"2"}',
         b'{"a":"8","b":"two\\nlines"}',
         b'{"a":"11"}',
@@ -202,16 +203,18 @@ def test_parquet_values_keep_their_types(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
 def test_a_row_above_the_cap_is_named_and_costs_no_other(name: str, tmp_path: Path) -> None:
-    large = "x" * MAX_BYTES
     files = {
         "a.jsonl": '{"a":"1"}\n{"a":"LARGE"}\n{"a":"3"}',
         "a.json": '[{"a":"1"},{"a":"LARGE"},{"a":"3"}]',
         "a.csv": "a,b\n1,\nLARGE,\n3,",
     }
-    (tmp_path / name).write_text(files[name].replace("LARGE", large))
-    found = list(rows_of(tmp_path / name))
-    assert [row.body for row in found] == [b'{"a":"1"}', None, b'{"a":"3"}']
-    assert found[1].place in ("line 2", "element 2", "line 3")
+    (tmp_path / name).write_text(files[name].replace("LARGE", "x" * MAX_BYTES))
+    first, large, last = rows_of(tmp_path / name)
+    assert isinstance(large, TooLarge)
+    assert large.place == {"a.jsonl": "line 2", "a.json": "element 2", "a.csv": "line 3"}[name]
+    assert isinstance(first, Row)
+    assert isinstance(last, Row)
+    assert (first.body, last.body) == (b'{"a":"1"}', b'{"a":"3"}')
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv"])
@@ -227,9 +230,9 @@ def test_what_was_packed_before_the_damage_comes_out(tmp_path: Path) -> None:
     rows = [b'{"a":"%064x"}' % (number * 7919**9) for number in range(30_000)]
     packed = gzip.compress(b"\n".join(rows))
     (tmp_path / "a.jsonl.gz").write_bytes(packed[: len(packed) // 2])
-    found: list[bytes | None] = []
+    found: list[bytes] = []
     with pytest.raises(FileUnreadable, match="cut short"):
-        found.extend(row.body for row in rows_of(tmp_path / "a.jsonl.gz"))
+        found.extend(row.body for row in rows_of(tmp_path / "a.jsonl.gz") if isinstance(row, Row))
     assert found == rows[: len(found)]
     assert len(found) > 10_000
 

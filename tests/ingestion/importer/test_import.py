@@ -122,7 +122,7 @@ def _wait_until_sent(folder: Path, messages: int) -> None:
 
 
 @pytest.mark.parametrize("known_at", KnownAt)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_kill_nine_at_any_moment_loses_no_row_and_repeats_few(
     known_at: KnownAt, seed: int, topics: Topics, tmp_path: Path
 ) -> None:
@@ -210,7 +210,7 @@ def _peak(bootstrap: str, folder: Path, file: Path, known_at: KnownAt, peaks: An
 def test_memory_does_not_grow_with_the_file(known_at: KnownAt, topics: Topics, tmp_path: Path) -> None:
     text = "x" * 7_000
     peaks = []
-    for rows in (1_000, 60_000):
+    for rows in (1_000, 40_000):
         values = (call(number, context={"note": text}) for number in range(rows))
         file = write_lines(tmp_path / f"{rows}.jsonl", list(values))
         queue = _processes.Queue()
@@ -218,4 +218,4 @@ def test_memory_does_not_grow_with_the_file(known_at: KnownAt, topics: Topics, t
         process.start()
         peaks.append(queue.get(timeout=240))
         process.join()
-    assert peaks[1] - peaks[0] < 100 * 1024 * 1024 < file.stat().st_size / 4
+    assert peaks[1] - peaks[0] < 100 * 1024 * 1024 < file.stat().st_size / 2.5

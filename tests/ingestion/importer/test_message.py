@@ -87,6 +87,7 @@ def test_ingestion_reads_the_same_of_a_message_as_the_import_did_also_without_id
 
 def _cells(names: list[str], values: list[Any], source: str) -> tuple[Made, Any]:
     row = Cells(Columns(names), tuple(values)).row("line 2")
+    assert isinstance(row, Row)
     maker = MessageMaker(ADAPTERS[source], "northlight", TENANT, KnownAt.EVENT_TIME, BEGAN)
     made = maker.make(row, file=0, number=0, before=BEFORE)
     return made, msgspec.json.decode(made.message.value)
