@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import pipeline, scoring
+from benchmarks import pipeline, receiver, scoring
 from benchmarks.result import Result
 from leadline import environment
 from leadline.errors import LeadlineError
@@ -24,23 +24,25 @@ class Which(StrEnum):
 
     PIPELINE = "pipeline"
     SCORING = "scoring"
+    RECEIVER = "receiver"
 
 
 def main(
     events: Annotated[int, typer.Option(min=5_000, help="About how many events go through the pipeline.")] = 60_000,
-    rounds: Annotated[int, typer.Option(min=5, help="Rounds of the scoring comparison.")] = 7,
+    rounds: Annotated[int, typer.Option(min=5, help="Rounds of each comparison.")] = 7,
     home: Annotated[Path | None, typer.Option(help="What a demo has left. Default: .local, or LEADLINE_HOME.")] = None,
     out: Annotated[Path, typer.Option(help="Where results and the homes made for them go.")] = Path(".local/bench"),
-    only: Annotated[Which | None, typer.Option(help="Run one of them. Default: both.")] = None,
+    only: Annotated[Which | None, typer.Option(help="Run one of them. Default: all.")] = None,
     seed: Annotated[int, typer.Option(help="The demo company's seed.")] = 7,
     bank: Annotated[Path | None, typer.Option(help="bank-full.csv: run the real-label check as well.")] = None,
 ) -> None:
-    """Measure the pipeline's throughput, and scoring beside Feast's and MLflow's own servers."""
+    """Measure the pipeline, the receiver beside the usual handler, and scoring beside Feast's and MLflow's servers."""
     console = Console()
     folder, demo = out.absolute(), (home or environment.home()).absolute()
     failed = False
     runs: dict[Which, Callable[[], Result]] = {
         Which.PIPELINE: lambda: pipeline.run(folder, events=events, seed=seed, console=console),
+        Which.RECEIVER: lambda: receiver.run(folder, rounds=rounds, console=console),
         Which.SCORING: lambda: scoring.run(folder, home=demo, rounds=rounds, console=console),
     }
     for which, run in runs.items():

@@ -12,6 +12,7 @@ import numpy as np
 from examples.bank_marketing.contacts import Call
 from examples.bank_marketing.events import person_id
 from ingestion.contracts.event import Event, EventType
+from ingestion.contracts.forwards import Forwards
 from ingestion.settings import PlatformSettings
 from registry.frame import TrainingFrame
 from registry.labels import label_at, outcomes_of
@@ -51,7 +52,7 @@ def _labelled(events: Sequence[Event], calls: Sequence[Call]) -> Labelled:
     for event in events:
         if event.data.object is not None:
             people[event.data.object.id].append(event)
-    outcomes = outcomes_of(events, {})
+    outcomes = outcomes_of(events, Forwards([]))
     found = []
     for call in calls:
         told = people.get(person_id(call), [])

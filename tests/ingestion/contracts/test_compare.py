@@ -31,6 +31,7 @@ from tests.ingestion.contracts.documents import corners
 
 NAMES = ("a", "b", "c", "d", "e")
 WORDS = ("red", "green", "blue", "black")
+KINDS_OF_EDIT = ("add", "remove", "rename", "require", "hold", "say", *["confine"] * 4)
 LEAVES = (LogicalType.STRING, LogicalType.INTEGER, LogicalType.NUMBER, LogicalType.BOOLEAN, LogicalType.TIMESTAMP)
 
 
@@ -69,38 +70,41 @@ def _read(contract: Contract) -> dict[str, tuple[Any, ...]]:
     return {path: tuple((one.logical_type, one.physical_type) for one in each) for path, each in kinds.items()}
 
 
-limits = st.integers(1, 9).flatmap(lambda low: st.tuples(st.just(low), st.none() | st.integers(low, 10)))
+@st.composite
+def bounds(draw: st.DrawFn, kind: LogicalType) -> dict[str, Any]:
+    """What a field of a type may be confined to, as arguments of a `Shape`."""
+    low = draw(st.integers(1, 8))
+    high = draw(st.none() | st.integers(low, 10))
+    free: dict[str, Any] = {"logical_type_options": None, "quality": ()}
+    confined: list[dict[str, Any]] = []
+    if kind is LogicalType.STRING:
+        confined = [
+            {"logical_type_options": Limits(min_length=low, max_length=high)},
+            {"logical_type_options": Limits(pattern=f"^{'ab'[low % 2]}+$")},
+            {"quality": one_of(*WORDS[: 1 + low % 4])},
+        ]
+    if kind in (LogicalType.INTEGER, LogicalType.NUMBER):
+        confined = [{"logical_type_options": Limits(minimum=low, maximum=high)}]
+    if kind is LogicalType.ARRAY:
+        confined = [{"logical_type_options": Limits(min_items=low, max_items=high)}]
+    return free | draw(st.sampled_from([{}, *confined, *confined]))
 
 
 @st.composite
-def shapes(draw: st.DrawFn, depth: int = 1) -> dict[str, Any]:
+def shapes(draw: st.DrawFn, depth: int = 2) -> dict[str, Any]:
     """What a field may hold, as the arguments of a `Shape`."""
-    kind = draw(st.sampled_from((*LEAVES, LogicalType.STRING, LogicalType.ARRAY, *([LogicalType.OBJECT] * depth))))
-    said: dict[str, Any] = {"logical_type": kind}
-    low, high = draw(limits)
-    if kind is LogicalType.STRING:
-        said |= draw(
-            st.sampled_from(
-                [
-                    {},
-                    {"logical_type_options": Limits(min_length=low, max_length=high)},
-                    {"logical_type_options": Limits(pattern=f"^{'ab'[low % 2]}+$")},
-                    {"quality": one_of(*WORDS[: 1 + low % 4])},
-                ]
-            )
-        )
-    elif kind in (LogicalType.INTEGER, LogicalType.NUMBER) and draw(st.booleans()):
-        said["logical_type_options"] = Limits(minimum=low, maximum=high)
-    elif kind is LogicalType.ARRAY:
-        said["items"] = Shape(**draw(shapes(depth=0)))
-        said["logical_type_options"] = draw(st.none() | st.just(Limits(min_items=low, max_items=high)))
-    elif kind is LogicalType.OBJECT:
+    inner = (LogicalType.ARRAY, LogicalType.OBJECT) * depth
+    kind = draw(st.sampled_from((*LEAVES, LogicalType.STRING, LogicalType.INTEGER, *inner)))
+    said: dict[str, Any] = {"logical_type": kind} | draw(bounds(kind))
+    if kind is LogicalType.ARRAY:
+        said["items"] = Shape(**draw(shapes(depth=depth - 1)))
+    if kind is LogicalType.OBJECT:
         said["properties"] = draw(objects(depth=depth - 1))
     return said
 
 
 @st.composite
-def objects(draw: st.DrawFn, depth: int = 1) -> tuple[Property, ...]:
+def objects(draw: st.DrawFn, depth: int = 2) -> tuple[Property, ...]:
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
     return tuple(
         Property(name=name, description="a field", required=draw(st.booleans()), **draw(shapes(depth=depth)))
@@ -111,9 +115,10 @@ def objects(draw: st.DrawFn, depth: int = 1) -> tuple[Property, ...]:
 @st.composite
 def edits(draw: st.DrawFn) -> Callable[[tuple[Property, ...]], tuple[Property, ...]]:
     """One change somewhere in an object's fields."""
-    deeper, kind = draw(st.booleans()), draw(st.sampled_from(["add", "remove", "rename", "require", "hold", "say"]))
+    deeper, kind = draw(st.booleans()), draw(st.sampled_from(KINDS_OF_EDIT))
     place, name, shape = draw(st.integers(0, 2)), draw(st.sampled_from(NAMES)), draw(shapes())
     required, classification = draw(st.booleans()), draw(st.sampled_from(Classification))
+    confined = {kind: draw(bounds(kind)) for kind in LogicalType}
 
     def edit(fields: tuple[Property, ...]) -> tuple[Property, ...]:
         index = place % len(fields)
@@ -128,6 +133,7 @@ def edits(draw: st.DrawFn) -> Callable[[tuple[Property, ...]], tuple[Property, .
         changed: dict[str, dict[str, Any]] = {
             "rename": {} if name in taken else {"name": name},
             "require": {"required": required},
+            "confine": confined[one.logical_type],
             "hold": shape,
             "say": {"classification": classification},
         }
