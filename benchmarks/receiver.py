@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -126,7 +127,7 @@ def _servers(home: Path, bootstrap: str, peer: Path) -> Iterator[dict[str, int]]
     handler = str(Path(__file__).parent / "peers" / "plain_handler")
     uvicorn = [str(peer / "uvicorn"), "handler:app", "--app-dir", handler, "--no-access-log", "--log-level", "warning"]
     commands = {
-        OURS: ["leadline", "receive", "--port", str(PORTS[OURS])],
+        OURS: [sys.executable, "-m", "leadline", "receive", "--port", str(PORTS[OURS])],
         PLAIN: [*uvicorn, "--port", str(PORTS[PLAIN])],
     }
     running: dict[str, subprocess.Popen[bytes]] = {}
