@@ -79,6 +79,7 @@ def run(folder: Path, *, rounds: int, console: Console) -> Result:
                 for arm in (OURS, PLAIN) if number % 2 == 0 else (PLAIN, OURS):
                     with console.status(f"round {number + 1} of {rounds}: {arm}"):
                         found[arm].append(_round(pids[arm], PORTS[arm], Path(home)))
+            load = meter.read()
     for arm, of_arm in found.items():
         console.print(_line(arm, of_arm))
     pairs = list(zip(found[OURS], found[PLAIN], strict=True))
@@ -89,7 +90,7 @@ def run(folder: Path, *, rounds: int, console: Console) -> Result:
         benchmark="receiver",
         made_at=now(),
         machine=machine(),
-        load={"all rounds": meter.read()},
+        load={"all rounds": load},
         versions=versions(**_peer_versions(peer)),
         goals=[
             Goal(
