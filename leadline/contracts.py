@@ -61,7 +61,7 @@ def list_contracts(console: Console) -> None:
     released = newest(contracts_in(RELEASED))
     table = Table(header_style="bold")
     for name in ("contract", "version", "status", "topic", "fields", "released"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for each in contracts_in(FOLDER):
         last = released[each.id].version if each.id in released else "not yet"
         count = str(sum(1 for _ in each.walk()))

@@ -80,7 +80,7 @@ def _type(shape: Shape) -> str:
 
 def _meaning(field: Property) -> str:
     values = f" One of {', '.join(f'`{value}`' for value in field.values)}." if field.values else ""
-    rules = (f" {rule.description}" for rule in field.quality if rule.description and rule.severity == "warning")
+    rules = (f" {rule.description}" for rule in field.quality if rule.description)
     return field.description + values + _limits(field.limits) + "".join(rules)
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
+
 from ingestion.errors import SettingsError
 from ingestion.hydration import VENDORS
 from ingestion.hydration.vendor import Vendor, Wanted
@@ -86,9 +88,16 @@ def _api(name: str, declared: Declared, environment: Mapping[str, str]) -> Api:
     base_url = fetch.base_url or vendor.base_url
     if not base_url:
         raise SettingsError(f"connection {name}: fetch.base_url is missing, every customer of {vendor.system} has one")
+    try:
+        httpx2.URL(base_url)
+    except httpx2.InvalidURL as error:
+        raise SettingsError(f"connection {name}: fetch.base_url: {error}") from None
 
     def token() -> str:
-        return secret_of(name, fetch.token, environment).decode()
+        value = secret_of(name, fetch.token, environment).decode()
+        if not value.isascii() or not value.isprintable():
+            raise SettingsError(f"connection {name}: fetch.token has characters that no token has; copy it again")
+        return value
 
     token()  # so that a missing one stops the start
     return Api(

@@ -80,6 +80,7 @@ class Fetcher:
         self._stopping = False
         self._has_token = False
         self._paused_until = 0.0  # monotonic: the API asked us to be slower
+        self._throttles = 0  # how often in a row it did
 
     async def run(self) -> None:
         """Fetch until `stop`; what is in flight is finished. Raises what the database raises."""
@@ -135,7 +136,7 @@ class Fetcher:
         except FetchRefused as refusal:
             outcome = await self._give_up(task, str(refusal))
         else:
-            outcome = "fetched"
+            outcome, self._throttles = "fetched", 0
             await asyncio.to_thread(self._hydrations.fetched, task, asked, self._clock())
         self._metrics.asked(self.api.name, outcome, time.perf_counter() - began)
 
@@ -147,10 +148,14 @@ class Fetcher:
             CONNECTION: self.api.name,
             CONTENT_TYPE: "application/json",
             RECEIVED_TIME: now.isoformat(),
-            TRACEPARENT: continued(task.traceparent or ""),
+            TRACEPARENT: continued(task.traceparent),
             FETCHED_FOR: task.asked_by,
         }
-        await self._outlet.append(adapter.SOURCE.topic, subject(body, headers, adapter), body, headers)
+        try:
+            key = subject(body, headers, adapter)
+        except RecursionError:
+            raise FetchRefused("the answer is nested too deeply to be read") from None
+        await self._outlet.append(adapter.SOURCE.topic, key, body, headers)
 
     async def _delay(self, task: Task, delay: Retry) -> str:
         if task.attempts + 1 >= self._patience.attempts:
@@ -159,10 +164,19 @@ class Fetcher:
         if isinstance(delay, FetchDelayed):
             pause = max(pause, delay.after or 0.0)
             if delay.throttled:
-                self._paused_until = max(self._paused_until, time.monotonic() + pause)
+                pause = max(pause, self._hold(delay.after or 0.0))
         log.info("connection %s: %s %s: %s; again in %.0f s", self.api.name, task.kind, task.object, delay, pause)
         await asyncio.to_thread(self._hydrations.later, task, self._clock() + pause, str(delay))
         return "delayed"
+
+    def _hold(self, wanted: float) -> float:
+        """Ask nothing for `wanted` seconds, and longer each time in a row that we were too fast; the seconds held."""
+        now = time.monotonic()
+        if now >= self._paused_until:  # else another question in flight was told the same
+            wanted = max(wanted, self._patience.pause(self._throttles))
+            self._throttles += 1
+        self._paused_until = max(self._paused_until, now + wanted)
+        return self._paused_until - now
 
     async def _give_up(self, task: Task, reason: str) -> str:
         log.warning("connection %s: %s %s: %s", self.api.name, task.kind, task.object, reason)

@@ -44,7 +44,7 @@ hydrations = Table(
     Column("since", BigInteger, nullable=False),  # an answer that was asked for before this does not count
     Column("attempts", Integer, nullable=False),
     Column("asked_by", String(120), nullable=False),  # raw topic/partition/offset
-    Column("traceparent", String(55), nullable=True),
+    Column("traceparent", String(55), nullable=False),
     Column("error", String(200), nullable=True),
     Index("ix_hydrations_state", "system", "account", "state", "at"),
 )
@@ -80,7 +80,7 @@ class Ask(NamedTuple):
     received: float  # epoch seconds
     oldest: float  # answers that were asked for before are too old to count, epoch seconds
     asked_by: str
-    traceparent: str | None
+    traceparent: str
 
 
 class Task(NamedTuple):
@@ -93,7 +93,7 @@ class Task(NamedTuple):
     object: str
     attempts: int  # that came to nothing
     asked_by: str
-    traceparent: str | None
+    traceparent: str
 
     @property
     def about(self) -> Wanted:

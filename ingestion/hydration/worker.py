@@ -22,6 +22,7 @@ from ingestion.hydration.fetcher import Fetcher
 from ingestion.hydration.table import FAILED, WAITING, Ask, Hydrations
 from ingestion.kafka import AlignedConsumer, Record
 from ingestion.metrics import HydrationMetrics
+from ingestion.tracing import continued
 from ingestion.worker import raw_of
 
 log = logging.getLogger(__name__)
@@ -94,13 +95,12 @@ class HydrationWorker:
 
 def asks_of(raw: RawMessage, api: Api, now: float) -> Iterator[Ask]:
     """What a raw message asks for. Elements that cannot be read ask for nothing: ingestion says what is wrong."""
-    system, account = api.owner
-    asked_by = f"{raw.topic}/{raw.partition}/{raw.offset}"
-    oldest = now - api.max_age.total_seconds()
+    place = f"{raw.topic}/{raw.partition}/{raw.offset}"
+    received, oldest = raw.received.timestamp(), now - api.max_age.total_seconds()
+    trace = continued(raw.headers.get(TRACEPARENT, ""))
     for element in elements(raw):
         try:
             for about in api.vendor.asks(element):
-                received, trace = raw.received.timestamp(), raw.headers.get(TRACEPARENT)
-                yield Ask(system, account, about, received, oldest, asked_by, trace)
+                yield Ask(*api.owner, about, received, oldest, place, trace)
         except (Quarantine, msgspec.DecodeError, RecursionError):
             continue

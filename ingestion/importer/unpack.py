@@ -23,7 +23,7 @@ from ingestion.errors import FileUnreadable
 from ingestion.importer.inputs import Input, is_note
 
 CHUNK = 256 * 1024
-MOST_UNPACKED = 200  # events, each with an id of its own, pack to a thirtieth at best; a bomb to a thousandth
+MOST_UNPACKED = 200  # events, each with its own id, pack to a thirtieth or so; a bomb to a thousandth
 ALWAYS_ALLOWED = 64 * 1024 * 1024  # bytes, of however little
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"

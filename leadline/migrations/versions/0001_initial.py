@@ -74,7 +74,7 @@ def upgrade() -> None:
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("asked_by", sa.String(length=120), nullable=False),
-        sa.Column("traceparent", sa.String(length=55), nullable=True),
+        sa.Column("traceparent", sa.String(length=55), nullable=False),
         sa.Column("error", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("system", "account", "scope", "kind", "object", name="pk_hydrations"),
     )

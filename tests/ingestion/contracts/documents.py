@@ -13,7 +13,7 @@ from ingestion.contracts.odcs import LogicalType, Property, Shape
 
 FAR = 12  # longer than any limit that these tests draw
 _WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="@"), max_size=12)
-_MOMENTS = st.integers(946_684_800, 253_370_764_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+_MOMENTS = st.integers(946_684_800, 253_370_764_799).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 
 
 def documents(properties: tuple[Property, ...]) -> st.SearchStrategy[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -31,7 +31,7 @@ from tests.ingestion.contracts.documents import corners
 
 NAMES = ("a", "b", "c", "d", "e")
 WORDS = ("red", "green", "blue", "black")
-KINDS_OF_EDIT = ("add", "remove", "rename", "require", "hold", "say", *["confine"] * 4)
+KINDS_OF_EDIT = ("add", "remove", "rename", "require", "hold", "say", *["confine"] * 8)
 LEAVES = (LogicalType.STRING, LogicalType.INTEGER, LogicalType.NUMBER, LogicalType.BOOLEAN, LogicalType.TIMESTAMP)
 
 
@@ -81,13 +81,14 @@ def bounds(draw: st.DrawFn, kind: LogicalType) -> dict[str, Any]:
         confined = [
             {"logical_type_options": Limits(min_length=low, max_length=high)},
             {"logical_type_options": Limits(pattern=f"^{'ab'[low % 2]}+$")},
-            {"quality": one_of(*WORDS[: 1 + low % 4])},
+            *[{"quality": one_of(*WORDS[: 1 + low % 4])}] * 2,
         ]
     if kind in (LogicalType.INTEGER, LogicalType.NUMBER):
         confined = [{"logical_type_options": Limits(minimum=low, maximum=high)}]
     if kind is LogicalType.ARRAY:
         confined = [{"logical_type_options": Limits(min_items=low, max_items=high)}]
-    return free | draw(st.sampled_from([{}, *confined, *confined]))
+    chosen: dict[str, Any] = draw(st.sampled_from([{}, *confined, *confined]))
+    return free | chosen
 
 
 @st.composite
@@ -125,6 +126,9 @@ def edits(draw: st.DrawFn) -> Callable[[tuple[Property, ...]], tuple[Property, .
         one = fields[index]
         if deeper and one.properties:
             return (*fields[:index], replace(one, properties=edit(one.properties)), *fields[index + 1 :])
+        if deeper and one.items is not None:
+            confining = {"items": replace(one.items, **confined[one.items.logical_type])}
+            return (*fields[:index], replace(one, **confining), *fields[index + 1 :])
         others, taken = (*fields[:index], *fields[index + 1 :]), {each.name for each in fields}
         if kind == "add" and name not in taken:
             return (*fields, Property(name=name, description="a field", required=required, **shape))
@@ -144,7 +148,28 @@ def edits(draw: st.DrawFn) -> Callable[[tuple[Property, ...]], tuple[Property, .
     return edit
 
 
-@settings(max_examples=200)
+def _comparable(old: Contract, new: Contract) -> bool:
+    """Whether no string is confined in another way than before.
+
+    What a pattern admits cannot be compared with a length or a set of values: such a change is taken for breaking.
+    """
+    before, after = _confined(old), _confined(new)
+    both = [(before[path], after[path]) for path in before.keys() & after.keys()]
+    return all("" in ways or ways[0] == ways[1] for ways in both)
+
+
+def _confined(contract: Contract) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path, field in contract.walk():
+        shape: Shape | None = field
+        while shape is not None:
+            ways = {"values": shape.values, "pattern": shape.limits.pattern, "length": shape.limits.min_length}
+            found[path] = next((way for way, said in ways.items() if said is not None), "")
+            path, shape = f"{path}[]", shape.items
+    return found
+
+
+@settings(max_examples=1_000)
 @given(objects(), st.lists(edits(), min_size=1, max_size=3))
 def test_a_change_asks_for_a_model_exactly_when_an_old_document_or_an_old_reader_breaks(
     fields: tuple[Property, ...], edit: list[Callable[[tuple[Property, ...]], tuple[Property, ...]]]
@@ -153,6 +178,7 @@ def test_a_change_asks_for_a_model_exactly_when_an_old_document_or_an_old_reader
     for one in edit:
         fields = one(fields)
     new = contract(*fields)
+    assume(_comparable(old, new))
     assert level(old, new) is by_documents(old, new), changes(old, new)
 
 

@@ -191,6 +191,9 @@ def test_api_that_is_not_there_is_asked_later(tmp_path: Path) -> None:
         ),
         ('sender = "zendesk"', 'token = "env:T"\nbase_url = "https://a@b.com"', "fetch.base_url: String should"),
         ('sender = "zendesk"', 'token = "env:T"\nbase_url = "file:///etc/passwd"', "fetch.base_url: String should"),
+        ('sender = "zendesk"', 'token = "env:T"\nbase_url = "https://[::1"', "fetch.base_url: "),
+        ('sender = "zendesk"', 'token = "env:T"\nbase_url = "https://acme:port"', "fetch.base_url: "),
+        ('sender = "hubspot"', 'token = "env:BROKEN"', "fetch.token has characters that no token has; copy it again"),
         ('sender = "hubspot"', 'token = "env:T"\nversion = "../v3"', "fetch.version: String should match"),
         ('sender = "hubspot"', 'token = "env:T"\nrequests_per_second = 0', "fetch.requests_per_second"),
     ],
@@ -201,7 +204,7 @@ def test_wrong_fetch_table_is_named_without_its_secret(
     path = tmp_path / "connections.toml"
     path.write_text(f"[acme]\n{table}\n[acme.fetch]\n{fetch_table}\n")
     with pytest.raises(SettingsError) as error:
-        load_apis(path, {"T": "secret"})
+        load_apis(path, {"T": "secret", "BROKEN": "sécret\n"})
     assert named in str(error.value)
     assert "secret" not in str(error.value).replace(str(tmp_path), "")
 

@@ -244,6 +244,17 @@ def test_too_many_requests_hold_the_whole_api_until_it_says(hydration: Hydration
     assert hydration.vendors.times() == {"/v23.0/1": 2, LEAD_PATH: 1}
 
 
+def test_api_that_goes_on_saying_too_many_is_asked_less_and_less(hydration: Hydration) -> None:
+    for number in range(30):
+        hydration.vendors.says(f"/v23.0/{number}", Reply(400, {"error": {"code": 80005}}))
+        hydration.send("raw.marketing", "meta-lead-ads", str(number), notice(number))
+    with hydration.working(Patience(first_pause=0.1)):
+        wait_until(lambda: bool(hydration.vendors.asked), "the first question")
+        began = time.monotonic()
+        wait_until(lambda: len(hydration.vendors.asked) > 16, "the fifth round of questions")
+        assert time.monotonic() - began > 0.7
+
+
 def test_rate_is_kept(hydration: Hydration, tmp_path: Path) -> None:
     write_connections(tmp_path / "connections.toml", hydration.vendors.url, requests_per_second=10)
     for number in range(18):
@@ -287,6 +298,20 @@ def test_vendor_that_is_down_for_too_long_is_given_up(hydration: Hydration) -> N
     [failure] = hydration.hydrations.failures(10)
     assert failure.error == "status 503; given up after 4 attempts"
     assert hydration.vendors.times() == {LEAD_PATH: 4}
+
+
+def test_no_answer_and_no_header_ends_the_worker(hydration: Hydration) -> None:
+    depths = (10, 400, 900, 980, 1_000, 1_020, 10_000)
+    for number, depth in enumerate(depths):
+        body = b'{"id": "%d", "deep": %b}' % (number, b"[" * depth + b"]" * depth)
+        hydration.vendors.says(f"/v23.0/{number}", Reply(body=body))
+        hydration.send("raw.marketing", "meta-lead-ads", str(number), notice(number), traceparent="\x00" * 99)
+    hydration.settle()
+    failed = {failure.object for failure in hydration.hydrations.failures(10)}
+    done = {record.key.decode() for record in hydration.fetched() if record.key}
+    assert failed | done == {str(number) for number in range(len(depths))}
+    assert "0" in done
+    assert "6" in failed
 
 
 def _event_ids(hydration: Hydration) -> set[str]:
