@@ -20,9 +20,9 @@ from deltalake.exceptions import CommitFailedError
 
 from ingestion.errors import Fenced
 from ingestion.lake import table_of
+from ingestion.lake_upkeep import PROPERTIES, Upkeep
 
 LEAD, ACCOUNT, OUTBOX = "lead", "account", "outbox"
-COMPACT_EVERY = 200  # commits
 
 SCHEMA = pa.schema(
     [
@@ -63,10 +63,10 @@ class HistoryTable:
         path = history_path(lake)
         if not DeltaTable.is_deltatable(str(path)):
             path.mkdir(parents=True, exist_ok=True)
-            DeltaTable.create(str(path), schema=SCHEMA, mode="ignore")
+            DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=PROPERTIES)
         self._table = DeltaTable(str(path))
+        self._upkeep = Upkeep(self._table, path)
         self._versions: dict[str, int | None] = {}
-        self._commits = 0
 
     def take_over(self, partition: int) -> tuple[int | None, list[HistoryRow]]:
         """Own a partition: the last offset in its history (None if there is none), and the rows of its last commit."""
@@ -104,9 +104,7 @@ class HistoryTable:
         except CommitFailedError as error:
             raise Fenced(f"another feature worker committed for {sorted(offsets)}: {error}; this one stops") from error
         self._versions |= versions
-        self._commits += 1
-        if self._commits % COMPACT_EVERY == 0:
-            self._table.optimize.compact()
+        self._upkeep.after_commit()
 
     def _rows(self, partition: int, stamp: int | None) -> list[HistoryRow]:
         if stamp is None:

@@ -13,12 +13,32 @@ class IngestionMetrics:
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self.raw_accepted = Counter("leadline_raw_messages_total", "Raw messages read", ["topic"], registry=registry)
-        self.canonical = Counter("leadline_events_total", "Canonical events sent", registry=registry)
+        self.accepted = Counter(
+            "leadline_elements_accepted_total",
+            "Elements read but for replays",
+            ["source"],
+            registry=registry,
+        )
+        self.replayed = Counter(
+            "leadline_elements_replayed_total", "Elements of replays read", ["source"], registry=registry
+        )
+        self.good = Counter("leadline_events_total", "Canonical events sent", ["source"], registry=registry)
         self.quarantined = Counter(
-            "leadline_quarantined_total", "Elements set aside, by reason", ["reason"], registry=registry
+            "leadline_quarantined_total", "Elements set aside, by reason", ["source", "reason"], registry=registry
         )
         self.duplicates = Counter(
             "leadline_duplicates_total", "Duplicate deliveries dropped", ["source"], registry=registry
+        )
+        self.settled = Counter(
+            "leadline_elements_settled_total",
+            "Elements read again that had been counted: beside a replayed one, dropped, or passed since",
+            ["source"],
+            registry=registry,
+        )
+        self.unaccounted = Counter(
+            "leadline_elements_unaccounted_total",
+            "Elements by which accepted + replayed differs from events + quarantined + duplicates + settled: always 0",
+            registry=registry,
         )
         self.test_or_bot = Counter(
             "leadline_test_or_bot_total",

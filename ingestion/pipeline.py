@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from ingestion import duplicates
+from ingestion import duplicates, refused
 from ingestion.contracts.event import (
     Actor,
     Draft,
@@ -27,21 +27,13 @@ from ingestion.contracts.event import (
     encode_json,
 )
 from ingestion.contracts.forwards import Forwarding
-from ingestion.contracts.raw import IMPORTED, TRACEPARENT, RawMessage
+from ingestion.contracts.raw import IMPORTED, TRACEPARENT
 from ingestion.duplicates import Duplicate, Seen, key_of
-from ingestion.errors import Quarantine
+from ingestion.element import Element
 from ingestion.identity import IdentityStore, Observation, Resolution
 from ingestion.privacy import PersonKey, Vault
 
 TEXT = "text"
-
-
-class Element(NamedTuple):
-    """One element of a raw message and what became of it so far."""
-
-    raw: RawMessage
-    pointer: RawPointer
-    outcome: Draft | Quarantine
 
 
 class Emission(msgspec.Struct, frozen=True, gc=False):
@@ -55,13 +47,17 @@ class Emission(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Outcome:
-    """What a micro-batch came to, in raw order."""
+    """What a micro-batch came to, in raw order.
+
+    Each element of the batch is in exactly one of the first four.
+    """
 
     quarantined: list[Element]
-    duplicates: list[Duplicate] = field(default_factory=list)
+    settled: list[Element]  # nothing follows from them: they were dropped, or have passed in another message
+    good: list[Element] = field(default_factory=list)
+    duplicates: list[Element] = field(default_factory=list)
     emissions: list[Emission] = field(default_factory=list)
     forwardings: list[Forwarding] = field(default_factory=list)
-    canonical: int = 0
     test_or_bot: int = 0
 
 
@@ -82,15 +78,6 @@ class _Answer(NamedTuple):
     forwardings: Sequence[tuple[str, Forwarding]]
 
 
-def elements_of(raw: RawMessage, outcomes: Sequence[Draft | Quarantine]) -> list[Element]:
-    """The outcomes of reading `raw`, each with its coordinates."""
-    digest = raw.digest
-    return [
-        Element(raw, RawPointer(raw.topic, raw.partition, raw.offset, index, digest), outcome)
-        for index, outcome in enumerate(outcomes)
-    ]
-
-
 class Pipeline:
     """Resolves micro-batches against the relational store."""
 
@@ -105,7 +92,6 @@ class Pipeline:
 
         One transaction with a constant number of round trips; blocks for it.
         """
-        outcome = Outcome([element for element in elements if isinstance(element.outcome, Quarantine)])
         good = [
             _Good(element, element.outcome, key_of(element.outcome.source, element.outcome.id))
             for element in elements
@@ -113,9 +99,15 @@ class Pipeline:
         ]
         with self._engine.begin() as connection:
             self._identity.lock(connection)  # before anything is read: two workers may get the same event at once
+            fates = refused.fates_of(connection, elements)
+            outcome = Outcome(*fates.parted(elements))
+            if outcome.settled:
+                settled = {element.pointer for element in outcome.settled}
+                good = [each for each in good if each.element.pointer not in settled]
             known = duplicates.look_up(connection, {each.key for each in good})
             fresh: dict[str, _Good] = {}
             replays: list[_Good] = []
+            dropped: list[_Good] = []
             for each in good:
                 pointer, first = each.element.pointer, known.get(each.key)
                 if first is None and each.key not in fresh:
@@ -123,11 +115,15 @@ class Pipeline:
                 elif first is not None and (first.stream, first.position) == (pointer.stream, pointer.position):
                     replays.append(each)
                 else:
-                    outcome.duplicates.append(Duplicate(pointer.stream, pointer.position, each.draft.source))
+                    dropped.append(each)
             answers = self._resolve_fresh(connection, fresh) | self._repeat(connection, replays, known)
             personal = [answers[at].lead for each in good if (at := each.element.pointer) in answers and each.personal]
             keys = self._vault.keys_for(connection, personal)
-            duplicates.count_dropped(connection, outcome.duplicates)
+            duplicates.count_dropped(
+                connection, [Duplicate(*each.element.place, each.draft.source) for each in dropped]
+            )
+            fates.record(connection, outcome.quarantined, fates.on_record(each.element for each in good))
+        outcome.duplicates = [each.element for each in dropped]
         for each in good:
             answer = answers.get(each.element.pointer)
             if answer is not None:
@@ -162,14 +158,14 @@ class Pipeline:
         }
 
     def _emit(self, outcome: Outcome, each: _Good, answer: _Answer, key: PersonKey | None) -> None:
-        milliseconds = int(each.element.raw.received.timestamp() * 1000)
+        milliseconds = int(each.element.raw.known.timestamp() * 1000)
         event = self._event(each, answer, key)
         outcome.emissions.append(Emission(RecordKind.EVENT, event.partitionkey, encode_json(event), milliseconds))
         for ended_key, forwarding in answer.forwardings:
             kind = RecordKind.MERGE if isinstance(forwarding, LeadMerged) else RecordKind.SPLIT
             outcome.emissions.append(Emission(kind, ended_key, encode_json(forwarding), milliseconds))
             outcome.forwardings.append(forwarding)
-        outcome.canonical += 1
+        outcome.good.append(each.element)
         outcome.test_or_bot += each.draft.test or each.draft.actor is Actor.BOT
 
     def _event(self, each: _Good, answer: _Answer, key: PersonKey | None) -> Event:
@@ -184,7 +180,7 @@ class Pipeline:
             source=draft.source,
             type=draft.type,
             time=min(draft.time, raw.received),
-            receivedtime=raw.received,
+            receivedtime=raw.known,
             tenant=self._tenant,
             lead=answer.lead,
             partitionkey=answer.account or answer.lead,
@@ -225,6 +221,7 @@ def _observe(each: _Good) -> Observation:
         test=each.draft.test,
         loosens=each.draft.type is EventType.IDENTITY_UNLINK,
         parted=each.draft.parted,
+        replayed=None if raw.replay is None else raw.replay.sent,
     )
 
 

@@ -7,6 +7,7 @@ nothing (ADR 1).
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections import Counter
@@ -15,17 +16,26 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from ingestion import quarantine
+from ingestion import accounting, quarantine
 from ingestion.contracts.event import LeadSplit, encode_json
 from ingestion.contracts.forwards import Forwarding, ended
-from ingestion.contracts.raw import ALERTS_TOPIC, EVENTS_TOPIC, IDENTITY_TOPIC, RECEIVED_TIME, RawMessage
+from ingestion.contracts.raw import (
+    ALERTS_TOPIC,
+    EVENTS_TOPIC,
+    IDENTITY_TOPIC,
+    RECEIVED_TIME,
+    REPLAY_OF,
+    RawMessage,
+    Replay,
+)
 from ingestion.decode import read
+from ingestion.element import Element, elements_of
 from ingestion.framing import Resolve, unasked
 from ingestion.gate import BatchGate, RowGate, admit
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
 from ingestion.kafka.record import Partition
 from ingestion.metrics import IngestionMetrics
-from ingestion.pipeline import Element, Outcome, Pipeline, elements_of
+from ingestion.pipeline import Outcome, Pipeline
 from ingestion.sources.adapter import Tenant
 from quality.verdict import Action, Verdict
 
@@ -33,6 +43,7 @@ log = logging.getLogger(__name__)
 
 BATCH_MESSAGES = 10_000
 POLL_SECONDS = 0.1
+_OFFSET = re.compile("[0-9]{1,18}")
 
 CrashPoint = Callable[[str], None]
 
@@ -43,7 +54,7 @@ def never(_: str) -> None:
 
 def raw_of(record: Record) -> RawMessage:
     """A consumed record as a raw message. Without a readable `received-time` header the Kafka timestamp counts."""
-    received = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+    arrived = received = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
     stated = record.headers.get(RECEIVED_TIME)
     if stated:
         try:
@@ -51,7 +62,16 @@ def raw_of(record: Record) -> RawMessage:
             received = moment.astimezone(UTC) if moment.tzinfo else received
         except (msgspec.ValidationError, OverflowError):
             log.warning("%s/%s offset %s: %s is no RFC 3339 time", *record_place(record), RECEIVED_TIME)
-    return RawMessage(record.topic, record.partition, record.offset, record.key, record.value, record.headers, received)
+    replay = _replay(record, arrived)
+    return RawMessage(
+        record.topic, record.partition, record.offset, record.key, record.value, record.headers, received, replay
+    )
+
+
+def _replay(record: Record, sent: datetime) -> Replay | None:
+    """Which earlier message of the partition a record says it repeats, if it says so."""
+    offset = record.headers.get(REPLAY_OF, "")
+    return Replay(int(offset), sent) if _OFFSET.fullmatch(offset) and int(offset) < record.offset else None
 
 
 def record_place(record: Record) -> tuple[str, int, int]:
@@ -115,7 +135,7 @@ class IngestionWorker:
         self._crash_point("resolved")
         self._send(outcome)
         self._unsettled = {(record.topic, record.partition): record.offset + 1 for record in records}
-        self._count(outcome, time.perf_counter() - began)
+        self._count(elements, outcome, time.perf_counter() - began)
         self._metrics.lag.set(self._consumer.lag())
         return outcome
 
@@ -133,8 +153,9 @@ class IngestionWorker:
         schemas = self._schemas(record.value for record in records)
         for record in records:
             raw = raw_of(record)
-            outcomes = admit(raw, read(raw, self._tenant, schemas), self._rows, self._gate)
-            elements += elements_of(raw, outcomes)
+            # A replay is no traffic: a window full of it would stop the stage.
+            window = self._gate if raw.replay is None else None
+            elements += elements_of(raw, admit(raw, read(raw, self._tenant, schemas), self._rows, window))
         for topic, accepted in Counter(record.topic for record in records).items():
             self._metrics.raw_accepted.labels(topic).inc(accepted)
         return elements
@@ -154,15 +175,11 @@ class IngestionWorker:
             self._producer.send(IDENTITY_TOPIC, key=ended(forwarding), value=encode_json(forwarding))
         quarantine.send(self._producer, outcome.quarantined)
 
-    def _count(self, outcome: Outcome, seconds: float) -> None:
+    def _count(self, elements: Sequence[Element], outcome: Outcome, seconds: float) -> None:
         metrics = self._metrics
-        metrics.canonical.inc(outcome.canonical)
-        metrics.test_or_bot.inc(outcome.test_or_bot)
         metrics.batch_seconds.observe(seconds)
-        for reason, refused in Counter(type(element.outcome).__name__ for element in outcome.quarantined).items():
-            metrics.quarantined.labels(reason).inc(refused)
-        for source, dropped in Counter(duplicate.source for duplicate in outcome.duplicates).items():
-            metrics.duplicates.labels(source).inc(dropped)
+        metrics.test_or_bot.inc(outcome.test_or_bot)
+        accounting.count(metrics, elements, outcome)
         for forwarding in outcome.forwardings:
             metrics.forwardings.labels(_why(forwarding)).inc()
 

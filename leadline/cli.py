@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 
 from governance.errors import GovernanceError
+from ingestion.contracts.event import EventType
 from ingestion.errors import IngestionError
 from ingestion.importer.known_at import KnownAt
-from leadline import environment
+from leadline import environment, quarantine_cli
 from leadline.broker import BrokerError
 from leadline.errors import LeadlineError
 from registry.errors import RegistryError
@@ -226,6 +227,14 @@ def conformance(
 
 
 @app.command(rich_help_panel=QUESTIONS)
+def lag() -> None:
+    """Show how far each worker is behind, and which is not running."""
+    from leadline.lag import show_lag
+
+    show_lag(environment.settings(), console)
+
+
+@app.command(rich_help_panel=QUESTIONS)
 def leads(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Ids as a JSON array.")] = False,
@@ -234,6 +243,24 @@ def leads(
     from leadline.questions import list_leads
 
     list_leads(environment.settings(), limit, as_json, console)
+
+
+@app.command(rich_help_panel=QUESTIONS)
+def events(
+    of: Annotated[str, typer.Argument(metavar="LEAD|ACCOUNT", help="A lead id (ld_…), also an old one, or ac_….")],
+    as_of: Annotated[datetime | None, typer.Option(help="As they were known at this moment, UTC.")] = None,
+    type_: Annotated[EventType | None, typer.Option("--type", help="Of this type only.", show_choices=False)] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many, the newest.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Whole events, as a JSON array.")] = False,
+) -> None:
+    """List the canonical events of a lead, its earlier ids included, or of an account, from the lake.
+
+    Names, addresses and free text stay sealed.
+    """
+    from leadline.events import list_events
+
+    moment = None if as_of is None else as_of.replace(tzinfo=UTC)
+    list_events(environment.settings(), of, as_of=moment, kind=type_, limit=limit, as_json=as_json, console=console)
 
 
 @app.command(rich_help_panel=QUESTIONS)
@@ -332,6 +359,8 @@ def release(
 
     release(names or [], console)
 
+
+app.add_typer(quarantine_cli.app, name="quarantine", rich_help_panel=QUESTIONS)
 
 identity = typer.Typer(help="Who is who, and why.", no_args_is_help=True)
 app.add_typer(identity, name="identity", rich_help_panel=QUESTIONS)

@@ -28,6 +28,7 @@ RECEIVED_TIME = "received-time"
 TRACEPARENT = "traceparent"
 IMPORTED = "imported"
 FETCHED_FOR = "fetched-for"
+REPLAY_OF = "replay-of"
 
 # What a raw message's headers say; only the first is needed. The raw topics' contracts are made of this.
 HEADERS: Mapping[str, str] = MappingProxyType(
@@ -44,8 +45,17 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         TRACEPARENT: "W3C trace context.",
         FETCHED_FOR: "Of an object fetched from a vendor's API: the raw topic/partition/offset that only named it.",
         IMPORTED: "`true` for replayed history: it became known when it was received.",
+        REPLAY_OF: "Of what `leadline quarantine replay` sent: the offset, in the same partition, that it repeats.",
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """That a message repeats an earlier one, of which elements were refused (ADR 12)."""
+
+    offset: int  # of the earlier one, in the same partition
+    sent: datetime  # aware, UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,13 @@ class RawMessage:
     key: bytes | None
     value: bytes
     headers: dict[str, str]
-    received: datetime  # aware, UTC
+    received: datetime  # aware, UTC; of a replay, when the original came
+    replay: Replay | None = None
+
+    @property
+    def known(self) -> datetime:
+        """When we knew of what it says: a replay is late news."""
+        return self.received if self.replay is None else self.replay.sent
 
     @property
     def digest(self) -> str:

@@ -38,11 +38,17 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     test: bool = False  # a vendor's test ping repeats made-up values: it gets a lead, but is evidence of nothing
     loosens: bool = False  # it says that its identifiers belong together no longer: no evidence that they do
     parted: tuple[tuple[str, str], ...] = ()  # hashes that an operator says are two persons'
+    replayed: datetime | None = None  # aware: of a replay, when it was sent again; evidence is as old as it was
 
     @property
     def time(self) -> int:
         """Microseconds since the epoch."""
         return (self.received - _EPOCH) // _MICROSECOND
+
+    @property
+    def known(self) -> datetime:
+        """When we knew of it."""
+        return self.replayed or self.received
 
 
 class Known(msgspec.Struct, frozen=True, gc=False):

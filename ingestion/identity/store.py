@@ -259,6 +259,19 @@ class IdentityStore:
         ]
         return tuple(sorted(found, key=lambda past: past.lead))
 
+    def around(self, lead: str) -> tuple[list[str], list[Forwarding]]:
+        """Every lead id that a lead ever had to do with, itself included, and how those that ended did."""
+        now = self.current(lead)
+        if now is None:
+            return [], []
+        with reading(self._engine) as connection:
+            mine = select(identifiers.c.hash).where(identifiers.c.lead == now.lead)
+            reached = _ever_reached(connection, connection.execute(mine).scalars().all())
+            met = select(leads.c.id).where(among(connection, leads.c.minted_from, reached))
+            ids = sorted(connection.execute(met).scalars())
+            ended = select(merges.c.kind, merges.c.body).where(among(connection, merges.c.absorbed, ids))
+            return ids, [_forwarding(row) for row in connection.execute(ended)]
+
     def known(self, prefix: str) -> tuple[Identifier, ...]:
         """The identifiers whose hash begins with `prefix`, at most ten."""
         query = select(identifiers).where(identifiers.c.hash.startswith(prefix, autoescape=True)).limit(10)

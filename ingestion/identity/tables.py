@@ -111,12 +111,13 @@ conflicts = Table(
 IDENTITY_TABLES = (identifiers, edges, withdrawals, leads, merges, conflicts)
 
 
-def among(connection: Connection, column: Column[Any], values: Collection[str]) -> ColumnElement[bool]:
+def among(connection: Connection, column: Column[Any], values: Collection[str | int]) -> ColumnElement[bool]:
     """`column IN values` with one parameter, however many values: no variable limit, one cached statement."""
     if connection.dialect.name == "sqlite":
         listed = func.json_each(json.dumps(list(values))).table_valued("value")
         return column.in_(select(listed.c.value))
-    return column == any_(bindparam(None, list(values), ARRAY(Text), unique=True))
+    kind = BigInteger if isinstance(column.type, BigInteger) else Text
+    return column == any_(bindparam(None, list(values), ARRAY(kind), unique=True))
 
 
 def insert_new(connection: Connection, table: Table) -> Any:

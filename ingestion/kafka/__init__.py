@@ -5,12 +5,14 @@ after the effects of what they read are durable.
 """
 
 from ingestion.kafka.acknowledged import AcknowledgingProducer
-from ingestion.kafka.admin import Lags, create_topics, group_lag, partition_count, read_topic, topic_is_drained
+from ingestion.kafka.admin import Lags, create_topics, group_lag, partition_count, topic_is_drained
 from ingestion.kafka.consumer import AlignedConsumer
-from ingestion.kafka.producer import DurableProducer
+from ingestion.kafka.producer import MAX_MESSAGE_BYTES, DurableProducer
+from ingestion.kafka.reading import read_topic, scan_topic
 from ingestion.kafka.record import Record, partition_for
 
 __all__ = [
+    "MAX_MESSAGE_BYTES",
     "AcknowledgingProducer",
     "AlignedConsumer",
     "DurableProducer",
@@ -21,5 +23,6 @@ __all__ = [
     "partition_count",
     "partition_for",
     "read_topic",
+    "scan_topic",
     "topic_is_drained",
 ]

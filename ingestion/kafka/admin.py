@@ -13,7 +13,6 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from ingestion.contracts.raw import IDENTITY_TOPIC
 from ingestion.errors import Retry, SettingsError
 from ingestion.kafka.producer import MAX_MESSAGE_BYTES
-from ingestion.kafka.record import Record, record_of
 
 log = logging.getLogger(__name__)
 
@@ -163,23 +162,3 @@ def topic_is_drained(bootstrap: str, group: str, topic: str) -> bool:
 def _is_ready(admin: AdminClient, topic: str) -> bool:
     found = admin.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
     return found.error is None and bool(found.partitions) and all(p.leader >= 0 for p in found.partitions.values())
-
-
-def read_topic(bootstrap: str, topic: str) -> list[Record]:
-    """Everything that lies on `topic` now, partition by partition. For small topics: it is all held in memory."""
-    consumer = _outsider(bootstrap, "leadline-reader")
-    found: list[Record] = []
-    try:
-        for number in consumer.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic].partitions:
-            place = TopicPartition(topic, number)
-            low, high = consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)
-            consumer.assign([TopicPartition(topic, number, low)])
-            while low < high:
-                for message in consumer.consume(1_000, 0.2):
-                    if message.error() is not None:
-                        raise Retry(f"topic {topic}: {message.error().str()}")
-                    found.append(record_of(message))
-                    low = message.offset() + 1
-    finally:
-        consumer.close()
-    return found

@@ -189,7 +189,8 @@ class Receiver:
             **(more or {}),
         }
         try:
-            key = subject(request.body, headers, connection.adapter)
+            body = connection.sender.redact(request.body)
+            key = subject(body, headers, connection.adapter)
             await self._outlet.append(connection.adapter.SOURCE.topic, key, request.body, headers)
         except RecursionError:
             raise Refused(400, "the body is nested too deeply") from None

@@ -7,6 +7,7 @@ A new sender is one entry here, beside its adapter in `ingestion/sources/`.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -48,6 +49,7 @@ class Sender:
     scheme: Scheme
     answer: Answer = TAKEN  # to what was taken
     handshakes: Mapping[str, Handshake] = field(default_factory=dict)  # by method, before or between deliveries
+    redact: Callable[[bytes], bytes] = bytes  # takes credentials out of a body before it is stored
     browsers: bool = False  # visitors' browsers send it, from the origins that the connection names
 
 
@@ -79,6 +81,12 @@ def _allowed(request: Request, token: bytes | None) -> Answer:
     )
 
 
+def _without(pattern: bytes) -> Callable[[bytes], bytes]:
+    """Takes out what stands between the two groups of a pattern."""
+    found = re.compile(pattern)
+    return lambda body: found.sub(rb"\1\2", body)
+
+
 SENDERS: Mapping[str, Sender] = MappingProxyType(
     {
         # developer.zendesk.com/documentation/webhooks/verifying
@@ -95,7 +103,12 @@ SENDERS: Mapping[str, Sender] = MappingProxyType(
         "meta-lead-ads": Sender(
             "meta-lead-ads", Hmac(b"x-hub-signature-256", prefix="sha256="), handshakes={"GET": _meta_challenge}
         ),
-        "google-lead-form": Sender("google-lead-form", BodyKey("google_key"), Answer(200, b"{}")),
+        "google-lead-form": Sender(
+            "google-lead-form",
+            BodyKey("google_key"),
+            Answer(200, b"{}"),
+            redact=_without(rb'("google_key"\s*:\s*")[^"]*(")'),
+        ),
         # segment.com/docs/connections/destinations/catalog/webhooks: a batch is signed by its first event.
         "segment": Sender("segment", Hmac(b"x-signature", "sha1", first_of_batch=True)),
         "segment-api": Sender("segment", WriteKey(), Answer(200, b'{"success":true}'), browsers=True),
@@ -118,7 +131,12 @@ SENDERS: Mapping[str, Sender] = MappingProxyType(
         "close": Sender("close", Hmac(b"close-sig-hash", stamp_header=b"close-sig-timestamp", key=from_hex)),
         # frappe/integrations/doctype/webhook/webhook.py
         "erpnext": Sender("erpnext", Hmac(b"x-frappe-webhook-signature", encoding="base64")),
-        "salesforce-outbound": Sender("salesforce", Organization(), SOAP_ACK),
+        "salesforce-outbound": Sender(
+            "salesforce",
+            Organization(),
+            SOAP_ACK,
+            redact=_without(rb"(<(?:\w+:)?SessionId(?:\s[^>]*)?>)[^<]*(</)"),  # with it one acts as who made the change
+        ),
         "salesforce": Sender("salesforce", HeaderKey()),  # a relay of change events
         "posthog": Sender("posthog", HeaderKey()),
         "amplitude": Sender("amplitude", HeaderKey()),

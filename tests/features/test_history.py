@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from features import history as history_module
 from features.history import (
     ACCOUNT,
     LEAD,
@@ -24,6 +23,7 @@ from features.history import (
     offline_path,
     read_history,
 )
+from ingestion import lake_upkeep
 from ingestion.errors import Fenced
 from tests.features.conftest import NOW
 
@@ -116,7 +116,8 @@ def test_workers_of_different_partitions_commit_side_by_side(tmp_path: Path) -> 
 
 
 def test_compaction_loses_no_row_and_fences_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history_module, "COMPACT_EVERY", 3)
+    monkeypatch.setattr(lake_upkeep, "TIERS", (lake_upkeep.Tier(0, 1 << 20, 3, 1 << 20),))
+    monkeypatch.setattr(lake_upkeep, "LOOK_EVERY", 3)
     tables = [HistoryTable(tmp_path), HistoryTable(tmp_path)]
     for partition, table in enumerate(tables):
         table.take_over(partition)

@@ -17,11 +17,12 @@ from ingestion.contracts.event import Channel, Claim, Draft, EventType, Identifi
 from ingestion.contracts.forwards import Forwards
 from ingestion.contracts.raw import RawMessage
 from ingestion.database import metadata, open_database
+from ingestion.element import Element
 from ingestion.identity import IdentityStore
 from ingestion.kafka import Record, partition_for
 from ingestion.lake import EventsTable, read_events, read_forwardings, read_splits
 from ingestion.lake_writer import LakeWriter
-from ingestion.pipeline import Element, Emission, Pipeline
+from ingestion.pipeline import Emission, Pipeline
 from ingestion.privacy import Vault
 from ingestion.settings import PlatformSettings
 from tests.features.conftest import NOW

@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 
-from ingestion import lake as lake_module
 from ingestion.app import LAKE_GROUP, run_lake
 from ingestion.contracts.event import (
     Channel,
@@ -28,7 +29,7 @@ from ingestion.contracts.forwards import ended
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.errors import Fenced
 from ingestion.kafka import DurableProducer, Record, create_topics, group_lag
-from ingestion.lake import EventsTable, read_events, read_forwardings, scan_events
+from ingestion.lake import EventsTable, read_events, read_forwardings, scan, scan_events
 from ingestion.lake_writer import LakeWriter
 from ingestion.settings import load
 
@@ -142,15 +143,21 @@ def test_writers_of_different_partitions_do_not_disturb_each_other(tmp_path: Pat
     assert len(read_events(tmp_path)) == 10
 
 
-def test_small_files_are_compacted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lake_module, "COMPACT_EVERY", 10)
+def test_rows_are_found_by_type_and_by_the_moment_they_were_known(tmp_path: Path) -> None:
     writer = LakeWriter(EventsTable(tmp_path))
-    for number in range(10):
-        writer.append(records([event(number)]))
-    assert len(writer._table._table.file_uris()) == 1
-    assert len(read_events(tmp_path)) == 10
-    writer.append(records([event(number) for number in range(12)]))
-    assert len(read_events(tmp_path)) == 12
+    form = msgspec.structs.replace(event(7, "ld_2"), type=EventType.LEAD_FORM_SUBMITTED)
+    writer.append(records([*(event(number, f"ld_{number % 2}") for number in range(6)), form, merge(8, "ld_1")]))
+
+    def found(**wanted: Any) -> list[int]:
+        return [int(offset) for offset in scan(tmp_path, columns=["raw_offset"], **wanted)["raw_offset"].to_pylist()]
+
+    assert found(leads=["ld_1"]) == [1, 3, 5]
+    assert found(leads=["ld_1", "it's"], known_by=NOON + timedelta(seconds=3)) == [1, 3]
+    assert found(leads=["ld_1"], known_by=NOON + timedelta(seconds=3, microseconds=-1)) == [1]
+    assert found(types=["lead.form_submitted"]) == [7]
+    assert found(newest=3) == [4, 5, 7]
+    assert found(leads=[]) == []
+    assert scan(tmp_path, leads=["ld_1"], newest=1).to_pylist()[0]["time"] == NOON
 
 
 def test_the_lake_follows_the_topic(

@@ -32,11 +32,12 @@ from ingestion.contracts.raw import (
 )
 from ingestion.database import metadata, open_database
 from ingestion.decode import read
+from ingestion.element import elements_of
 from ingestion.gate import BatchGate, RowGate, admit
 from ingestion.identity import IdentityStore
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, create_topics, group_lag, partition_for
 from ingestion.metrics import IngestionMetrics
-from ingestion.pipeline import Pipeline, elements_of
+from ingestion.pipeline import Pipeline
 from ingestion.privacy import Vault
 from ingestion.quarantine import failure_of
 from ingestion.sources.adapter import Tenant

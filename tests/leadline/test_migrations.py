@@ -17,6 +17,7 @@ DECLARING = (
     "ingestion.hydration.table",
     "ingestion.identity.tables",
     "ingestion.privacy",
+    "ingestion.refused",
     "scoring.enrichment.budget",
     "scoring.enrichment.cache",
     "scoring.ledger",

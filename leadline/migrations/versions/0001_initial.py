@@ -151,6 +151,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_readings"),
     )
     op.create_table(
+        "refused",
+        sa.Column("stream", sa.String(length=80), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("source", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("elements", sa.Integer(), nullable=False),
+        sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("passed_as", sa.BigInteger(), nullable=True),
+        sa.Column("dropped_at", sa.BigInteger(), nullable=True),
+        sa.Column("dropped_by", sa.Text(), nullable=True),
+        sa.Column("dropped_why", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("stream", "position", name="pk_refused"),
+    )
+    op.create_index("ix_refused_state_received", "refused", ["state", "received"], unique=False)
+    op.create_table(
         "seen",
         sa.Column("key", sa.String(length=32), nullable=False),
         sa.Column("stream", sa.String(length=80), nullable=False),

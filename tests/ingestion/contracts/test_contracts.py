@@ -20,10 +20,10 @@ from ingestion.contracts.event import SCHEMA, Draft, Event, EventType
 from ingestion.contracts.json_schema import json_schema
 from ingestion.contracts.odcs import Classification, Contract, LogicalType, Shape, read
 from ingestion.contracts.properties import PROPERTIES
-from ingestion.contracts.raw import QUARANTINE_TOPIC, RAW_TOPICS, SOURCE_SYSTEM, RawMessage
+from ingestion.contracts.raw import HEADERS, QUARANTINE_TOPIC, RAW_TOPICS, SOURCE_SYSTEM, RawMessage
+from ingestion.element import elements_of
 from ingestion.errors import BadContract
 from ingestion.kafka import DurableProducer, create_topics, read_topic
-from ingestion.pipeline import elements_of
 from ingestion.quarantine import MAX_REPEATED_BYTES, send
 from ingestion.sources import ADAPTERS
 from ingestion.sources.canonical import READERS, Published
@@ -140,7 +140,7 @@ def test_refused_elements_lie_in_quarantine_as_its_contract_says(empty_kafka: st
     producer.flush()
     producer.close()
     records = read_topic(empty_kafka, QUARANTINE_TOPIC)
-    own = [{name for name in record.headers if name not in raw.headers} for record in records]
+    own = [{name for name in record.headers if name not in HEADERS} for record in records]
     headers = {name for name, field in fields.items() if field.physical_type == "header"}
     required = {name for name in headers if fields[name].required}
     assert all(required <= names <= headers for names in own)

@@ -1,0 +1,59 @@
+"""Reading a topic from outside, without a group: everything that lies on it now, once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import closing
+from datetime import datetime
+from typing import Any
+
+from confluent_kafka import OFFSET_END, Consumer, TopicPartition
+
+from ingestion.errors import Retry
+from ingestion.kafka.record import Record, record_of
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 30.0
+_AT_ONCE = 500
+
+
+def scan_topic(bootstrap: str, topic: str, since: datetime | None = None) -> Generator[Record, None, None]:
+    """What lies on `topic` now, partition by partition, a few hundred records in memory at a time.
+
+    Args:
+        since: an aware moment; what lies before the first record of this time or later is left out.
+
+    Raises:
+        Retry: the broker refused.
+    """
+    with closing(_reader(bootstrap)) as consumer:
+        for number in sorted(consumer.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic].partitions):
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=PATIENCE_SECONDS)
+            if since is not None:
+                low = _first_since(consumer, topic, number, since, high)
+            consumer.assign([TopicPartition(topic, number, low)])
+            while low < high:
+                for message in consumer.consume(_AT_ONCE, 0.2):
+                    if message.error() is not None:
+                        raise Retry(f"topic {topic}: {message.error().str()}")
+                    low = message.offset() + 1
+                    yield record_of(message)
+
+
+def read_topic(bootstrap: str, topic: str) -> list[Record]:
+    """Everything that lies on `topic` now. For small topics: it is all held in memory."""
+    return list(scan_topic(bootstrap, topic))
+
+
+def _first_since(consumer: Any, topic: str, number: int, since: datetime, end: int) -> int:
+    asked = TopicPartition(topic, number, int(since.timestamp() * 1000))
+    (found,) = consumer.offsets_for_times([asked], timeout=PATIENCE_SECONDS)
+    return end if found.offset in (OFFSET_END, -1) else int(found.offset)
+
+
+def _reader(bootstrap: str) -> Any:
+    return Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": "leadline-reader", "enable.auto.commit": False}, logger=log
+    )
