@@ -191,7 +191,7 @@ class Receiver:
         try:
             body = connection.sender.redact(request.body)
             key = subject(body, headers, connection.adapter)
-            await self._outlet.append(connection.adapter.SOURCE.topic, key, request.body, headers)
+            await self._outlet.append(connection.adapter.SOURCE.topic, key, body, headers)
         except RecursionError:
             raise Refused(400, "the body is nested too deeply") from None
         except DeliveryFailed as failure:
@@ -199,7 +199,7 @@ class Receiver:
             raise Refused(503, "the event could not be stored durably; send it again", RETRY_SECONDS) from None
         if delivery is not None:
             self._delivered.remember(delivery, time.monotonic())
-        self._metrics.stored(connection.name, len(request.body))
+        self._metrics.stored(connection.name, len(body))
         return answer
 
     def _request(self, scope: Scope, headers: Mapping[bytes, bytes], body: bytes) -> Request:
