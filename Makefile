@@ -11,7 +11,7 @@ CODE := deploy scripts tests $(wildcard benchmarks examples)
 LOCK := $(VENV)/tools/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --quiet
 
-.PHONY: help setup demo up down test check mypy format bench compose-test lock
+.PHONY: help setup demo up down test faults check mypy format bench compose-test lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ down: $(STAMP) ## Clear .local/: everything the demo and `make up` left
 
 test: $(STAMP) ## Every test
 	@$(BIN)/python -m pytest
+
+faults: $(STAMP) ## Faults and properties at length: ten times the seeds and cases of `make test` (about an hour)
+	@LEADLINE_THOROUGH=10 $(BIN)/python -m pytest tests/faults tests/ingestion/identity tests/features/test_parting.py
 
 check: $(STAMP) ## Exactly what CI checks: ruff, mypy, import order, contracts, documents, secrets
 	@$(BIN)/ruff check .

@@ -29,7 +29,13 @@ hypothesis.settings.register_profile("leadline", deadline=None)  # shared machin
 hypothesis.settings.load_profile("leadline")
 
 PATIENCE_SECONDS = 30.0
+THOROUGH = int(os.environ.get("LEADLINE_THOROUGH", "1"))  # `make faults` asks for 10
 _numbers = itertools.count(1)
+
+
+def tries(usual: int) -> int:
+    """How many generated cases, or seeds, something is tried with: more where `LEADLINE_THOROUGH` asks for it."""
+    return usual * THOROUGH
 
 
 def missing(backend: str, why: str) -> NoReturn:

@@ -23,9 +23,10 @@ from leadline.company import Company, firm, generate
 from leadline.questions import newest_leads
 from leadline.seed import Publisher, publish_all
 from leadline.setup import prepare
+from tests.conftest import tries
 from tests.faults.workers import Workers
 
-SEEDS = range(20)
+SEEDS = range(tries(20))
 LEADS = 60
 END = datetime(2026, 1, 1, tzinfo=UTC)
 DRAINED_SECONDS = 120

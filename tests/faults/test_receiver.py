@@ -22,10 +22,10 @@ from ingestion.kafka import create_topics, read_topic
 from ingestion.receiver.request import Request
 from ingestion.receiver.senders import SENDERS
 from leadline.broker import BrokerSetupError, KafkaBroker
-from tests.conftest import free_port, missing, wait_until
+from tests.conftest import free_port, missing, tries, wait_until
 
 SECRET = b"0123456789abcdef"
-SEEDS = range(3)
+SEEDS = range(tries(3))
 SENDERS_AT_ONCE = 4
 
 

@@ -28,6 +28,7 @@ from ingestion.contracts.event import (
     LeadSplit,
 )
 from ingestion.errors import Retry
+from tests.conftest import tries
 from tests.features.conftest import NOW, event_of, page
 from tests.features.members import Crash, Member
 from tests.features.platforms import applied
@@ -156,7 +157,9 @@ steps = st.one_of(
 
 @given(st.lists(steps, min_size=3, max_size=24), st.randoms(use_true_random=False))
 @bounds(
-    max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=tries(30),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    deadline=None,
 )
 def test_online_equals_the_recompute_whatever_was_merged_and_parted(
     tmp_path_factory: pytest.TempPathFactory, history: list[tuple[object, ...]], rng: random.Random

@@ -22,6 +22,7 @@ from ingestion.identity.evidence import Witness
 from ingestion.identity.hashing import KeyedHash
 from ingestion.identity.resolve import MAX_COOKIES, MAX_DEGREE
 from ingestion.identity.tables import IDENTITY_TABLES, conflicts, identifiers
+from tests.conftest import tries
 
 KEY = bytes(range(32))
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -430,7 +431,7 @@ def _play(history: Sequence[Observation], sizes: Iterator[int]) -> tuple[Identit
 
 
 @given(histories, st.randoms(use_true_random=False))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(150), suppress_health_check=[HealthCheck.too_slow])
 def test_the_same_events_in_any_order_end_in_the_same_leads(history: list[Observation], rng: random.Random) -> None:
     one, _ = _play(history, itertools.repeat(1))
     other, _ = _play(rng.sample(history, len(history)), iter(lambda: rng.randint(1, 5), 0))
@@ -440,7 +441,7 @@ def test_the_same_events_in_any_order_end_in_the_same_leads(history: list[Observ
 
 
 @given(histories, st.randoms(use_true_random=False))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(100), suppress_health_check=[HealthCheck.too_slow])
 def test_where_a_batch_ends_changes_nothing(history: list[Observation], rng: random.Random) -> None:
     one, singly = _play(history, itertools.repeat(1))
     other, batched = _play(history, iter(lambda: rng.randint(1, 5), 0))
@@ -450,7 +451,7 @@ def test_where_a_batch_ends_changes_nothing(history: list[Observation], rng: ran
 
 
 @given(histories)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(150), suppress_health_check=[HealthCheck.too_slow])
 def test_forwarding_ends_at_a_live_lead_and_never_goes_in_a_circle(history: list[Observation]) -> None:
     store, resolutions = _play(history, itertools.repeat(3))
     over: set[str] = set()
@@ -480,7 +481,7 @@ def components(store: IdentityStore, known: Collection[str]) -> set[frozenset[st
 
 
 @given(histories, st.sampled_from(WORLD), st.sampled_from(WORLD))
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(300), suppress_health_check=[HealthCheck.too_slow])
 def test_merging_and_unmerging_restores_who_is_who(history: list[Observation], one: Claim, other: Claim) -> None:
     store, _ = _play([*history, seen(one, minute=4), seen(other, minute=4)], itertools.repeat(4))
     known = state(store).keys()
@@ -493,7 +494,7 @@ def test_merging_and_unmerging_restores_who_is_who(history: list[Observation], o
 
 
 @given(histories, observations)
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(100), suppress_health_check=[HealthCheck.too_slow])
 def test_an_event_leaves_components_alone_that_share_no_identifier_with_it(
     history: list[Observation], newcomer: Observation
 ) -> None:
