@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import pipeline, receiver, scoring
+from benchmarks import ingestion, pipeline, receiver, scoring
 from benchmarks.result import Result
 from leadline import environment
 from leadline.errors import LeadlineError
@@ -23,12 +23,14 @@ class Which(StrEnum):
     """The benchmarks."""
 
     PIPELINE = "pipeline"
+    INGESTION = "ingestion"
     SCORING = "scoring"
     RECEIVER = "receiver"
 
 
 def main(
     events: Annotated[int, typer.Option(min=5_000, help="About how many events go through the pipeline.")] = 60_000,
+    raw_events: Annotated[int, typer.Option(min=50_000, help="About how many go through ingestion alone.")] = 300_000,
     rounds: Annotated[int, typer.Option(min=5, help="Rounds of each comparison.")] = 7,
     home: Annotated[Path | None, typer.Option(help="What a demo has left. Default: .local, or LEADLINE_HOME.")] = None,
     out: Annotated[Path, typer.Option(help="Where results and the homes made for them go.")] = Path(".local/bench"),
@@ -36,12 +38,13 @@ def main(
     seed: Annotated[int, typer.Option(help="The demo company's seed.")] = 7,
     bank: Annotated[Path | None, typer.Option(help="bank-full.csv: run the real-label check as well.")] = None,
 ) -> None:
-    """Measure the pipeline, the receiver beside the usual handler, and scoring beside Feast's and MLflow's servers."""
+    """Measure the pipeline, ingestion alone, and each stage beside what it is usually done with."""
     console = Console()
     folder, demo = out.absolute(), (home or environment.home()).absolute()
     failed = False
     runs: dict[Which, Callable[[], Result]] = {
         Which.PIPELINE: lambda: pipeline.run(folder, events=events, seed=seed, console=console),
+        Which.INGESTION: lambda: ingestion.run(folder, events=raw_events, rounds=rounds, console=console),
         Which.RECEIVER: lambda: receiver.run(folder, rounds=rounds, console=console),
         Which.SCORING: lambda: scoring.run(folder, home=demo, rounds=rounds, console=console),
     }

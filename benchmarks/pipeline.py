@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing, suppress
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-import orjson
-from confluent_kafka import Consumer, TopicPartition
 from rich.console import Console
 
+from benchmarks.draining import left_after_first_commit, until
 from benchmarks.machine import Load, LoadMeter, children, cpu_seconds, own_environment
+from benchmarks.raw_loop import CONSUME, cpu_seconds_of_reading
 from benchmarks.result import Goal, Result, Spread, machine, now, versions
 from features.app import FEATURES_GROUP
 from ingestion.app import INGESTION_GROUP, LAKE_GROUP
 from ingestion.contracts.raw import EVENTS_TOPIC, IMPORTED, RAW_TOPICS
 from ingestion.kafka import Lags
 from leadline.company import Company, RawOut, generate
-from leadline.errors import StackError
 from leadline.home import occupied
 from leadline.platform import Platform
 from leadline.seed import Publisher, publish_all
@@ -36,9 +35,6 @@ FLOOR, AIM = 8_000, 25_000  # events per second, live
 CPU_FLOOR, CPU_AIM = 0.05, 0.07  # of the raw loop's events per CPU-second
 EVENTS_PER_LEAD = 30  # of the demo company
 RAW_PASSES = 5
-CONSUME = 10_000
-LOOK_EVERY_SECONDS = 0.25  # a look asks the broker about every partition: more often, and it would slow the workers
-PATIENCE_SECONDS = 600
 WORKERS = ("ingest", "features", "lake")
 
 
@@ -126,7 +122,7 @@ def _measure(name: str, home: Path, company: Company, messages: Iterable[RawOut]
         publisher.close()
         events, raw = company.truth.totals["elements"], len(company.messages)
         bootstrap = platform.broker.bootstrap_servers
-        passes = [events / _raw_loop_cpu_seconds(bootstrap, raw) for _ in range(RAW_PASSES)]
+        passes = [events / cpu_seconds_of_reading(bootstrap, RAW_TOPICS, raw) for _ in range(RAW_PASSES)]
         with closing(Lags(bootstrap)) as lags:
             run = _run(platform, lags, raw)
     return Arm(
@@ -152,15 +148,16 @@ class _Run:
 
 
 def _run(platform: Platform, lags: Lags, raw: int) -> _Run:
+    alive = platform.stack.require_running
     platform.start("features", "lake")  # first, so that their start is not in the clock
-    _until(platform, lambda: lags.has_members(FEATURES_GROUP) and lags.has_members(LAKE_GROUP))
+    until(lambda: lags.has_members(FEATURES_GROUP) and lags.has_members(LAKE_GROUP), alive)
     platform.start("ingest")
-    left = _left_after_first_commit(platform, lags, raw)
+    left = left_after_first_commit(lags, INGESTION_GROUP, RAW_TOPICS, raw, alive)
     meter, before, began = LoadMeter(), _cpu_by_process(), time.monotonic()
-    _until(platform, lambda: lags.of(INGESTION_GROUP, RAW_TOPICS) == 0)
-    _until(platform, lambda: lags.of(FEATURES_GROUP, [EVENTS_TOPIC]) == 0)
+    until(lambda: lags.of(INGESTION_GROUP, RAW_TOPICS) == 0, alive)
+    until(lambda: lags.of(FEATURES_GROUP, [EVENTS_TOPIC]) == 0, alive)
     seconds = time.monotonic() - began
-    _until(platform, lambda: lags.of(LAKE_GROUP, [EVENTS_TOPIC]) == 0)
+    until(lambda: lags.of(LAKE_GROUP, [EVENTS_TOPIC]) == 0, alive)
     after = _cpu_by_process()
     return _Run(
         left,
@@ -171,58 +168,10 @@ def _run(platform: Platform, lags: Lags, raw: int) -> _Run:
     )
 
 
-def _left_after_first_commit(platform: Platform, lags: Lags, total: int) -> int:
-    """Block until ingestion has committed something; what is left then, in raw messages."""
-    left = total
-
-    def progressed() -> bool:
-        nonlocal left
-        left = lags.of(INGESTION_GROUP, RAW_TOPICS)
-        return left < total
-
-    _until(platform, progressed)
-    if left == 0:
-        raise StackError("ingestion committed everything at once, so there is nothing to measure: give more --events")
-    return left
-
-
-def _until(platform: Platform, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        platform.stack.require_running()
-        if time.monotonic() > deadline:
-            raise StackError(f"the pipeline was not through in {PATIENCE_SECONDS} s; the logs are in {platform.home}")
-        time.sleep(LOOK_EVERY_SECONDS)
-
-
 def _cpu_by_process() -> dict[str, float]:
     """CPU time of every worker and of the broker, by the worker's command."""
     names = {pid: "broker" if "kafka.Kafka" in command else command[-1] for pid, command in children().items()}
     return {name: cpu_seconds(pid) for pid, name in names.items() if name in (*WORKERS, "broker")}
-
-
-def _raw_loop_cpu_seconds(bootstrap: str, messages: int) -> float:
-    """CPU time of this process for reading and parsing every message on the raw topics once."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "raw-loop",
-            "enable.auto.commit": False,
-            "queued.min.messages": 100_000,
-        }
-    )
-    try:
-        topics = consumer.list_topics(timeout=30).topics
-        consumer.assign([TopicPartition(name, number, 0) for name in RAW_TOPICS for number in topics[name].partitions])
-        began, seen = time.process_time(), 0
-        while seen < messages:
-            for message in consumer.consume(CONSUME, 0.5):
-                with suppress(orjson.JSONDecodeError):  # the company's planted poison
-                    orjson.loads(message.value())
-                seen += 1
-        return time.process_time() - began
-    finally:
-        consumer.close()
 
 
 def _show(arm: Arm, console: Console) -> None:
