@@ -15,7 +15,7 @@ from features.worker import FeatureWorker
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, partition_count
 from ingestion.memory import settle_memory
-from ingestion.metrics import serve_metrics
+from ingestion.metrics import GateMetrics, serve_metrics
 from ingestion.settings import PlatformSettings
 from ingestion.worker import CrashPoint, never, publish_verdicts
 
@@ -27,7 +27,7 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
     serve_metrics(settings.metrics_port)
     bootstrap = settings.kafka_bootstrap_servers
     producer = DurableProducer(bootstrap)
-    gate = FeatureGate(publish_verdicts(producer), lambda: datetime.now(UTC))
+    gate = FeatureGate(publish_verdicts(producer, GateMetrics()), lambda: datetime.now(UTC))
     gate.preload()
     worker = FeatureWorker(
         producer,

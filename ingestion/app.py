@@ -19,10 +19,18 @@ from ingestion.kafka.record import Partition
 from ingestion.lake import EventsTable
 from ingestion.lake_writer import LakeWriter
 from ingestion.memory import settle_memory
-from ingestion.metrics import HydrationMetrics, IngestionMetrics, ReceiverMetrics, serve_metrics
+from ingestion.metrics import (
+    GateMetrics,
+    HydrationMetrics,
+    IngestionMetrics,
+    LakeMetrics,
+    ReceiverMetrics,
+    serve_metrics,
+)
 from ingestion.pipeline import Pipeline
 from ingestion.privacy import Vault
 from ingestion.settings import PlatformSettings, ReceiverSettings
+from ingestion.trace_export import tracer_of
 from ingestion.worker import CrashPoint, IngestionWorker, never, publish_verdicts
 
 if TYPE_CHECKING:
@@ -40,7 +48,7 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
     bootstrap = settings.kafka_bootstrap_servers
     engine = open_database(settings.database_url)
     producer = DurableProducer(bootstrap)
-    gate = BatchGate(publish_verdicts(producer), lambda: datetime.now(UTC))
+    gate = BatchGate(publish_verdicts(producer, GateMetrics()), lambda: datetime.now(UTC))
     gate.preload()
     identity = IdentityStore(engine, settings.identity_key_bytes)
 
@@ -63,6 +71,7 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
         IngestionMetrics(),
         events_partitions=partition_count(bootstrap, EVENTS_TOPIC),
         schemas=_schemas(settings),
+        tracer=tracer_of(settings, "ingest"),
         crash_point=crash_point,
     )
     settle_memory()
@@ -85,7 +94,7 @@ def _schemas(settings: PlatformSettings) -> Resolve:
     return SchemaRegistry(settings.schema_registry_url, subjects, credentials).resolve
 
 
-def run_lake(settings: PlatformSettings, stop: threading.Event) -> None:
+def run_lake(settings: PlatformSettings, stop: threading.Event, metrics: LakeMetrics | None = None) -> None:
     """Run one lake writer until `stop` is set. Raises what `LakeWriter.run` raises."""
     serve_metrics(settings.metrics_port)
     writer = LakeWriter(EventsTable(settings.lake))
@@ -98,7 +107,7 @@ def run_lake(settings: PlatformSettings, stop: threading.Event) -> None:
     )
     settle_memory()
     try:
-        writer.run(consumer, stop)
+        writer.run(consumer, stop, metrics or LakeMetrics(), tracer_of(settings, "lake"))
     finally:
         consumer.close()
 
@@ -116,7 +125,14 @@ def run_receiver(settings: ReceiverSettings, *, host: str, port: int) -> None:
     serve_metrics(settings.metrics_port)
     outlet = KafkaOutlet(settings.kafka_bootstrap_servers)
     settle_memory()
-    receiver = Receiver(connections, outlet, ReceiverMetrics(), base_url=settings.receiver_url, trusted_proxies=proxies)
+    receiver = Receiver(
+        connections,
+        outlet,
+        ReceiverMetrics(),
+        base_url=settings.receiver_url,
+        trusted_proxies=proxies,
+        tracer=tracer_of(settings, "receive"),
+    )
     try:
         server_of(receiver, host=host, port=port).run()
     finally:
@@ -160,8 +176,10 @@ async def _hydrate(
         opened.callback(outlet.close)
         consumer = AlignedConsumer(bootstrap, HYDRATION_GROUP, list(RAW_TOPICS), client_config=membership)
         opened.callback(consumer.close)
-        hydrations, fetchers = Hydrations(engine), {}
+        hydrations, fetchers, tracer = Hydrations(engine), {}, tracer_of(settings, "hydrate")
         for owner, api in apis.items():
             client = await opened.enter_async_context(client_for(IN_FLIGHT))
-            fetchers[owner] = Fetcher(api, client, hydrations, outlet, metrics, patience=patience or Patience())
+            fetchers[owner] = Fetcher(
+                api, client, hydrations, outlet, metrics, patience=patience or Patience(), tracer=tracer
+            )
         await HydrationWorker(consumer, fetchers, hydrations, metrics).run(stop)

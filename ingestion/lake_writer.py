@@ -6,13 +6,17 @@ import logging
 import threading
 from collections.abc import Sequence
 
+import msgspec
 import pandas  # noqa: F401  # pyarrow loads it with its first array: at the start, not within the first batch
 from deltalake.exceptions import CommitFailedError
+from opentelemetry.trace import SpanKind, Tracer
 
 from ingestion.contracts.event import RecordKind, decode_merge, decode_split
 from ingestion.errors import Fenced
 from ingestion.kafka import AlignedConsumer, Record
 from ingestion.lake import EventsTable, Row, decode_envelope, event_row, forwarding_row
+from ingestion.metrics import LakeMetrics
+from ingestion.tracing import link, traced
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +24,13 @@ BATCH_RECORDS = 10_000
 POLL_SECONDS = 0.25
 COMMIT_SECONDS = 1.0  # at least this long between two commits of a quiet stream: each is a file and a log entry
 STORED = frozenset({RecordKind.EVENT.value, RecordKind.MERGE.value, RecordKind.SPLIT.value})
+
+
+class _Traced(msgspec.Struct):
+    traceparent: str | None = None
+
+
+_decode_traced = msgspec.json.Decoder(_Traced).decode
 
 
 class LakeWriter:
@@ -36,13 +47,18 @@ class LakeWriter:
         """Forget what another writer may have raised meanwhile."""
         self._marks.clear()
 
-    def run(self, consumer: AlignedConsumer, stop: threading.Event) -> None:
+    def run(
+        self, consumer: AlignedConsumer, stop: threading.Event, metrics: LakeMetrics, tracer: Tracer | None = None
+    ) -> None:
         """Append until told to stop. Raises `Fenced` if another writer appended for one of our partitions."""
         while not stop.is_set():
             records = consumer.poll(BATCH_RECORDS, POLL_SECONDS)
             if records:
-                self.append(records)
+                with metrics.batch_seconds.time(), traced(tracer, "append events", SpanKind.CONSUMER) as span:
+                    link(span, (_traceparent(record) for record in records))
+                    metrics.rows.inc(self.append(records))
                 consumer.commit({(record.topic, record.partition): record.offset + 1 for record in records})
+                metrics.lag.set(consumer.lag())
                 if len(records) < BATCH_RECORDS:
                     stop.wait(COMMIT_SECONDS)
 
@@ -79,3 +95,7 @@ class LakeWriter:
             version = self._table.version_of(mark)
             self._marks[mark] = -1 if version is None else version
         return self._marks[mark]
+
+
+def _traceparent(record: Record) -> str:
+    return _decode_traced(record.value).traceparent or ""

@@ -54,7 +54,43 @@ class IngestionMetrics:
         self.batch_seconds = Histogram(
             "leadline_ingestion_batch_seconds", "Time of a micro-batch", buckets=BATCH_SECONDS, registry=registry
         )
+        self.step_seconds = Histogram(
+            "leadline_ingestion_step_seconds",
+            "Time of a micro-batch's steps: read, resolve, send; and settle, when the broker has it all",
+            ["step"],
+            buckets=BATCH_SECONDS,
+            registry=registry,
+        )
         self.lag = Gauge("leadline_ingestion_lag_messages", "Raw messages not read yet", registry=registry)
+
+
+class GateMetrics:
+    """What one worker's gates said since it started, of whichever stage they are."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._verdicts = Counter(
+            "leadline_gate_verdicts_total",
+            "Windows that a gate's suite judged: pass, warn, quarantine or stop",
+            ["suite", "action"],
+            registry=registry,
+        )
+
+    def judged(self, suite: str, action: str) -> None:
+        """A window came to this verdict."""
+        self._verdicts.labels(suite, action).inc()
+
+
+class LakeMetrics:
+    """Counters of one lake writer since it started."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.rows = Counter(
+            "leadline_lake_rows_total", "Events, merges and splits appended to the table `events`", registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "leadline_lake_batch_seconds", "Time of an append", buckets=BATCH_SECONDS, registry=registry
+        )
+        self.lag = Gauge("leadline_lake_lag_records", "Records of `events` not read yet", registry=registry)
 
 
 class ReceiverMetrics:

@@ -48,6 +48,12 @@ class ReceiverSettings(BaseSettings):
         le=65535,
         description="Of a worker's /metrics and /healthz.",
     )
+    traces_endpoint: str = Field(
+        "",
+        alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        pattern=r"^(https?://[^\s@]+)?$",
+        description="OpenTelemetry collector that gets this process's traces, by OTLP over HTTP; nobody if empty.",
+    )
 
     @model_validator(mode="before")
     @classmethod

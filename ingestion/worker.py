@@ -11,10 +11,13 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import msgspec
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import SpanKind, Tracer
 
 from ingestion import accounting, quarantine
 from ingestion.contracts.event import LeadSplit, encode_json
@@ -25,6 +28,7 @@ from ingestion.contracts.raw import (
     IDENTITY_TOPIC,
     RECEIVED_TIME,
     REPLAY_OF,
+    TRACEPARENT,
     RawMessage,
     Replay,
 )
@@ -34,9 +38,10 @@ from ingestion.framing import Resolve, unasked
 from ingestion.gate import BatchGate, RowGate, admit
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
 from ingestion.kafka.record import Partition
-from ingestion.metrics import IngestionMetrics
+from ingestion.metrics import GateMetrics, IngestionMetrics
 from ingestion.pipeline import Outcome, Pipeline
 from ingestion.sources.adapter import Tenant
+from ingestion.tracing import link, traced
 from quality.verdict import Action, Verdict
 
 log = logging.getLogger(__name__)
@@ -93,6 +98,7 @@ class IngestionWorker:
         *,
         events_partitions: int,
         schemas: Resolve = unasked,
+        tracer: Tracer | None = None,
         crash_point: CrashPoint = never,
     ) -> None:
         self._consumer = consumer
@@ -104,8 +110,10 @@ class IngestionWorker:
         self._metrics = metrics
         self._partitions = events_partitions
         self._schemas = schemas
+        self._tracer = tracer
         self._crash_point = crash_point
         self._unsettled: dict[Partition, int] = {}  # sent, not known to be durable: the next offsets
+        self._unsettled_span: Context | None = None  # of the batch that they end
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop; finishes the batch at hand.
@@ -128,12 +136,19 @@ class IngestionWorker:
             self._gate.judge_if_due()
             return None
         began = time.perf_counter()
-        elements = self._read(records)
-        self._crash_point("decoded")
-        self.settle()
-        outcome = self._pipeline.resolve(elements)
-        self._crash_point("resolved")
-        self._send(outcome)
+        with traced(self._tracer, "process raw", SpanKind.CONSUMER) as span:
+            link(span, (record.headers.get(TRACEPARENT, "") for record in records))
+            with self._timed("read"):
+                elements = self._read(records)
+            self._crash_point("decoded")
+            self.settle()
+            with self._timed("resolve"):
+                outcome = self._pipeline.resolve(elements)
+            self._crash_point("resolved")
+            with self._timed("send"):
+                self._send(outcome)
+            span.set_attributes(_facts(records, outcome))
+            self._unsettled_span = get_current()
         self._unsettled = {(record.topic, record.partition): record.offset + 1 for record in records}
         self._count(elements, outcome, time.perf_counter() - began)
         self._metrics.lag.set(self._consumer.lag())
@@ -143,10 +158,19 @@ class IngestionWorker:
         """Wait until everything that was sent is durable, then commit the offsets behind it."""
         positions, self._unsettled = self._unsettled, {}  # what fails to be sent is never committed
         if positions:
-            self._producer.flush()
-            self._crash_point("produced")
-            self._consumer.commit(positions)
+            with self._timed("settle", self._unsettled_span):
+                self._producer.flush()
+                self._crash_point("produced")
+                self._consumer.commit(positions)
             self._crash_point("committed")
+
+    @contextmanager
+    def _timed(self, step: str, within: Context | None = None) -> Iterator[None]:
+        """A step of a batch, on the histogram and in the trace."""
+        began = time.perf_counter()
+        with traced(self._tracer, step, within=within):
+            yield
+        self._metrics.step_seconds.labels(step).observe(time.perf_counter() - began)
 
     def _read(self, records: Sequence[Record]) -> list[Element]:
         elements: list[Element] = []
@@ -184,16 +208,29 @@ class IngestionWorker:
             metrics.forwardings.labels(_why(forwarding)).inc()
 
 
+def _facts(records: Sequence[Record], outcome: Outcome) -> dict[str, str | int]:
+    """What a trace tells of a batch: numbers, nothing of what anybody sent."""
+    return {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "process",
+        "messaging.batch.message_count": len(records),
+        "leadline.events": len(outcome.good),
+        "leadline.quarantined": len(outcome.quarantined),
+        "leadline.duplicates": len(outcome.duplicates),
+    }
+
+
 def _why(forwarding: Forwarding) -> str:
     if isinstance(forwarding, LeadSplit):
         return "split"
     return "joined" if forwarding.joined else "renamed"
 
 
-def publish_verdicts(producer: DurableProducer) -> Callable[[Verdict], None]:
-    """A gate's outlet: verdicts that found something go to the topic `alerts`."""
+def publish_verdicts(producer: DurableProducer, metrics: GateMetrics) -> Callable[[Verdict], None]:
+    """A gate's outlet: verdicts are counted, and those that found something go to the topic `alerts`."""
 
     def publish(verdict: Verdict) -> None:
+        metrics.judged(verdict.suite, verdict.action.value)
         if verdict.action is not Action.PASS:
             log.warning("gate %s: %s, %d findings", verdict.suite, verdict.action.value, len(verdict.findings))
             producer.send(ALERTS_TOPIC, key=verdict.suite, value=encode_json(verdict))

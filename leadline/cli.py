@@ -117,6 +117,7 @@ def receive(
     """
     from ingestion.app import run_receiver
 
+    environment.until_told_to_stop()  # uvicorn raises the signal once more when it is done, and must not die of it
     run_receiver(environment.receiver_settings(), host=host, port=port)
 
 

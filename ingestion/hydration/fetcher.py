@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import httpx2
+from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from ingestion.contracts.raw import (
     CONNECTION,
@@ -30,10 +31,10 @@ from ingestion.decode import subject
 from ingestion.errors import FetchDelayed, FetchRefused, Retry
 from ingestion.hydration.apis import Api
 from ingestion.hydration.client import ASK_SECONDS, ask
-from ingestion.hydration.table import Hydrations, Task
+from ingestion.hydration.table import FETCHED, Hydrations, Task
 from ingestion.metrics import HydrationMetrics
 from ingestion.receiver.asgi import Outlet
-from ingestion.tracing import continued
+from ingestion.tracing import continued, traced
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +71,12 @@ class Fetcher:
         metrics: HydrationMetrics,
         *,
         patience: Patience,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.api = api
         self._client, self._hydrations, self._outlet, self._metrics = client, hydrations, outlet, metrics
-        self._patience, self._clock = patience, clock
+        self._patience, self._tracer, self._clock = patience, tracer, clock
         self._turn = asyncio.Lock()  # one at a time looks for the next object
         self._news = asyncio.Event()
         self._stopping = False
@@ -128,17 +130,23 @@ class Fetcher:
 
     async def _fetch(self, task: Task) -> None:
         asked, began = self._clock(), time.perf_counter()
+        with traced(self._tracer, f"fetch {task.kind}", SpanKind.CLIENT, task.traceparent) as span:
+            outcome = await self._outcome(task, asked)
+            span.set_attributes({"leadline.connection": self.api.name, "leadline.outcome": outcome})
+            span.set_status(StatusCode.OK if outcome == FETCHED else StatusCode.ERROR)
+        self._metrics.asked(self.api.name, outcome, time.perf_counter() - began)
+
+    async def _outcome(self, task: Task, asked: float) -> str:
         try:
             answer = await ask(self._client, self.api, task.about, seconds=self._patience.ask)
             await self._publish(task, self.api.vendor.wrap(task.about, answer))
         except Retry as delay:
-            outcome = await self._delay(task, delay)
+            return await self._delay(task, delay)
         except FetchRefused as refusal:
-            outcome = await self._give_up(task, str(refusal))
-        else:
-            outcome, self._throttles = "fetched", 0
-            await asyncio.to_thread(self._hydrations.fetched, task, asked, self._clock())
-        self._metrics.asked(self.api.name, outcome, time.perf_counter() - began)
+            return await self._give_up(task, str(refusal))
+        self._throttles = 0
+        await asyncio.to_thread(self._hydrations.fetched, task, asked, self._clock())
+        return FETCHED
 
     async def _publish(self, task: Task, body: bytes) -> None:
         adapter, now = self.api.adapter, datetime.fromtimestamp(self._clock(), UTC)

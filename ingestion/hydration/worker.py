@@ -22,7 +22,7 @@ from ingestion.hydration.fetcher import Fetcher
 from ingestion.hydration.table import FAILED, WAITING, Ask, Hydrations
 from ingestion.kafka import AlignedConsumer, Record
 from ingestion.metrics import HydrationMetrics
-from ingestion.tracing import continued
+from ingestion.tracing import kept
 from ingestion.worker import raw_of
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def asks_of(raw: RawMessage, api: Api, now: float) -> Iterator[Ask]:
     """What a raw message asks for. Elements that cannot be read ask for nothing: ingestion says what is wrong."""
     place = f"{raw.topic}/{raw.partition}/{raw.offset}"
     received, oldest = raw.received.timestamp(), now - api.max_age.total_seconds()
-    trace = continued(raw.headers.get(TRACEPARENT, ""))
+    trace = kept(raw.headers.get(TRACEPARENT, ""))
     for element in elements(raw):
         try:
             for about in api.vendor.asks(element):

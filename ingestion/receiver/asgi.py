@@ -10,9 +10,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Protocol
+
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from ingestion.contracts.raw import CONTENT_TYPE, RECEIVED_TIME, SEGMENT_CALL, TRACEPARENT
 from ingestion.decode import subject
@@ -25,11 +28,12 @@ from ingestion.receiver.forms import around_form, is_plain_form, thanks
 from ingestion.receiver.limits import AddressList, Delivered
 from ingestion.receiver.request import Answer, Refused, Request
 from ingestion.receiver.signatures import WINDOW, WriteKey
-from ingestion.tracing import continued
+from ingestion.tracing import continued, traced
 
 log = logging.getLogger(__name__)
 
 NOBODY = AddressList()
+ROUTES = {"/in/": "/in/{connection}", "/v1/": "/v1/{call}"}
 CALLS = ("identify", "track", "page", "screen", "group", "alias", "batch")
 # By the last word of their paths. Libraries in browsers and phones say the first letter, older ones `import`:
 # github.com/segmentio/analytics-next, packages/browser/src/plugins/segmentio; segmentio/analytics-ruby, defaults.rb.
@@ -61,11 +65,13 @@ class Receiver:
         *,
         base_url: str = "",
         trusted_proxies: AddressList = NOBODY,
+        tracer: Tracer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Args:
         base_url: scheme and host by which senders know us; else the request's host, by https.
         trusted_proxies: whose `X-Forwarded-For` is believed.
+        tracer: keeps a span of each request to a connection, if there is one.
         clock: epoch seconds.
         """
         self._at_path = {f"/in/{name}": one for name, one in connections.items()}
@@ -75,24 +81,33 @@ class Receiver:
             if isinstance(one.sender.scheme, WriteKey)
             for secret in one.secrets
         }
-        self._outlet, self._metrics, self._clock = outlet, metrics, clock
+        self._outlet, self._metrics, self._tracer, self._clock = outlet, metrics, tracer, clock
         self._base_url = base_url.rstrip("/")
         self._proxies = trusted_proxies
         self._delivered = Delivered(2 * WINDOW.total_seconds())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry point."""
-        began = time.perf_counter()
-        try:
-            connection, answer = await self._answer(scope, dict(scope["headers"]), receive)
-        except SenderGone:
-            self._metrics.aborted()
-            return
-        start, body = messages(answer)
-        await send(start)
-        await send(body)
-        if connection is not None:
-            self._metrics.answered(connection.name, answer.status, time.perf_counter() - began)
+        began, headers = time.perf_counter(), dict(scope["headers"])
+        with self._span(scope, headers) as span:
+            try:
+                connection, answer = await self._answer(scope, headers, receive)
+            except SenderGone:
+                self._metrics.aborted()
+                return
+            start, body = messages(answer)
+            await send(start)
+            await send(body)
+            if connection is not None:
+                self._metrics.answered(connection.name, answer.status, time.perf_counter() - began)
+            if span.is_recording():
+                _describe(span, connection, answer)
+
+    def _span(self, scope: Scope, headers: Mapping[bytes, bytes]) -> AbstractContextManager[Span]:
+        """A request to a connection, continuing its sender's trace. Paths are anybody's words and not in it."""
+        route = next((route for root, route in ROUTES.items() if scope["path"].startswith(root)), None)
+        sender = headers.get(b"traceparent", b"").decode("latin-1")
+        return traced(self._tracer if route else None, f"{scope['method']} {route}", SpanKind.SERVER, sender)
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answered:
         path: str = scope["path"]
@@ -217,6 +232,14 @@ class Receiver:
             if address not in self._proxies:
                 break
         return address
+
+
+def _describe(span: Span, connection: Connection | None, answer: Answer) -> None:
+    span.set_attribute("http.response.status_code", answer.status)
+    if connection is not None:
+        span.set_attribute("leadline.connection", connection.name)
+    if answer.status >= 500:
+        span.set_status(StatusCode.ERROR)
 
 
 def _told(refusal: Refused, connection: Connection | None, headers: Mapping[bytes, bytes]) -> Answer:

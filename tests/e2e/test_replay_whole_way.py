@@ -28,6 +28,7 @@ from ingestion.contracts.forwards import Forwards
 from ingestion.contracts.raw import CHANGES_TOPIC, EVENTS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics, group_lag
 from ingestion.lake import read_events, read_forwardings
+from ingestion.metrics import LakeMetrics
 from ingestion.refused_query import Totals
 from ingestion.settings import PlatformSettings
 from leadline.questions import newest_leads
@@ -77,7 +78,7 @@ class Platform:
     def follow(self) -> None:
         """Read what lies on the raw topics, and everything that follows from it."""
         self.stage.work()
-        _until_drained(self.settings, LAKE_GROUP, lambda stop: run_lake(self.settings, stop))
+        _until_drained(self.settings, LAKE_GROUP, lambda stop: _run_lake(self.settings, stop))
         _until_drained(self.settings, FEATURES_GROUP, lambda stop: _run_features(self.settings, stop))
 
     def outcome(self) -> Outcome:
@@ -107,6 +108,10 @@ def _timeless(event: Any, lead: str) -> Any:
     return msgspec.structs.replace(
         event, raw=nowhere, receivedtime=START, lead=lead, partitionkey="", account=None, private=None
     )
+
+
+def _run_lake(settings: PlatformSettings, stop: threading.Event) -> None:
+    run_lake(settings, stop, LakeMetrics(CollectorRegistry()))
 
 
 def _run_features(settings: PlatformSettings, stop: threading.Event) -> None:

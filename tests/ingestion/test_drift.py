@@ -18,7 +18,7 @@ from ingestion.errors import Retry
 from ingestion.framing import Resolve, unasked
 from ingestion.gate import BatchGate
 from ingestion.kafka import AlignedConsumer, DurableProducer, read_topic
-from ingestion.metrics import IngestionMetrics
+from ingestion.metrics import GateMetrics, IngestionMetrics
 from ingestion.quarantine import failure_of
 from ingestion.schema_registry import SchemaRegistry
 from ingestion.worker import IngestionWorker, publish_verdicts
@@ -38,7 +38,8 @@ class Watch:
         self._stage = stage
         self._consumer = AlignedConsumer(stage.bootstrap, INGESTION_GROUP, list(RAW_TOPICS))
         self._producer = DurableProducer(stage.bootstrap)
-        self._gate = BatchGate(publish_verdicts(self._producer), lambda: datetime.now(UTC), rows=10**6)
+        publish = publish_verdicts(self._producer, GateMetrics(CollectorRegistry()))
+        self._gate = BatchGate(publish, lambda: datetime.now(UTC), rows=10**6)
         self._worker = IngestionWorker(
             self._consumer,
             self._producer,

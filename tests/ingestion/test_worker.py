@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, func, select
 
@@ -77,7 +78,7 @@ class Stage:
         engine = engine or self.engine
         return Pipeline(engine, IdentityStore(engine, KEY), Vault(engine, KEY), TENANT.name)
 
-    def work(self, crash_point: CrashPoint = never, at_once: int = 500) -> None:
+    def work(self, crash_point: CrashPoint = never, at_once: int = 500, tracer: Tracer | None = None) -> None:
         """Run one worker until nothing is left, or until it crashes."""
         consumer = AlignedConsumer(self.bootstrap, INGESTION_GROUP, list(RAW_TOPICS))
         producer = DurableProducer(self.bootstrap)
@@ -89,6 +90,7 @@ class Stage:
             BatchGate(lambda _: None, lambda: datetime.now(UTC), every=timedelta(hours=1)),
             IngestionMetrics(CollectorRegistry()),
             events_partitions=PARTITIONS,
+            tracer=tracer,
             crash_point=crash_point,
         )
         try:
