@@ -24,7 +24,7 @@ from rich.console import Console
 
 from benchmarks.http import answers
 from benchmarks.machine import LoadMeter, cpu_seconds, on_core
-from benchmarks.peers.environment import environment
+from benchmarks.peers.environment import environment, peer_versions
 from benchmarks.result import Goal, Result, Spread, machine, now, versions
 from ingestion.contracts.raw import RAW_TOPICS
 from ingestion.kafka import create_topics, read_topic
@@ -91,7 +91,7 @@ def run(folder: Path, *, rounds: int, console: Console) -> Result:
         made_at=now(),
         machine=machine(),
         load={"all rounds": load},
-        versions=versions(**_peer_versions(peer)),
+        versions=versions(**peer_versions(peer, "aiokafka", "fastapi", "uvicorn")),
         goals=[
             Goal(
                 name="requests per CPU-second ÷ plain handler's",
@@ -185,12 +185,6 @@ def _h2load(port: int, *arguments: str) -> None:
         )
     if done.returncode != 0 or " 0 failed, 0 errored, 0 timeout" not in done.stdout:
         raise LeadlineError(f"not every request to port {port} was answered: {done.stdout[-600:]}{done.stderr[-300:]}")
-
-
-def _peer_versions(peer: Path) -> dict[str, str]:
-    code = "from importlib.metadata import version as v; print(v('aiokafka'), v('fastapi'), v('uvicorn'))"
-    done = subprocess.run([str(peer / "python"), "-c", code], capture_output=True, text=True, check=True)
-    return dict(zip(("peer aiokafka", "peer fastapi", "peer uvicorn"), done.stdout.split(), strict=True))
 
 
 def _line(arm: str, rounds: list[Round]) -> str:

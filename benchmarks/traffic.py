@@ -54,7 +54,8 @@ def _history(dice: Dice, number: int, end: datetime) -> Iterator[RawOut]:
     domain = "gmail.com" if dice.chance(_FREE_MAIL) else f"firm{number % 997}.com"
     cookie = str(UUID(bytes=dice.rng.bytes(16), version=4))
     visitor = _Visitor(number, cookie, signs_in, f"someone.{number}@{domain}")
-    starts = sorted(dice.random() for _ in range(CALLS_PER_PERSON // 6))
+    bursts = CALLS_PER_PERSON // 6
+    starts = [(burst + 0.9 * dice.random()) / bursts for burst in range(bursts)]  # none runs into the next
     for call in range(CALLS_PER_PERSON):
         at = end - SPAN * (1 - 0.99 * starts[call // 6]) + timedelta(seconds=20 * (call % 6) + dice.random())
         yield _message(visitor, _call(dice, visitor, call, at.timestamp()), at)

@@ -36,3 +36,11 @@ def environment(peer: str, folder: Path) -> Path:
                 raise LeadlineError(f"the environment of {peer} could not be made: {done.stderr.strip()[-500:]}")
         made.write_text(requirements.read_text())
     return target / "bin"
+
+
+def peer_versions(bin_folder: Path, *distributions: str) -> dict[str, str]:
+    """What a peer's environment holds, by `peer DISTRIBUTION`."""
+    code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
+    command = [str(bin_folder / "python"), "-c", code, *distributions]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return {f"peer {name}": version for name, version in zip(distributions, found, strict=True)}

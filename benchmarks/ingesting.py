@@ -1,0 +1,96 @@
+"""The two arms of the ingestion benchmark: workers that take the same raw topic to canonical events, started and timed.
+
+Each runs on the first core. The clock starts at a worker's first commit, with what is left then, and stops when it has
+committed everything.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.draining import left_after_first_commit, until
+from benchmarks.machine import Load, LoadMeter, cpu_seconds, on_core
+from benchmarks.traffic import TOPIC
+from ingestion.app import INGESTION_GROUP
+from ingestion.contracts.raw import EVENTS_TOPIC
+from ingestion.kafka import Lags, create_topics
+from leadline.child import dying_with_us
+from leadline.errors import StackError
+from leadline.platform import Platform
+from leadline.setup import PARTITIONS
+
+OURS, QUIX = "ingestion", "Quix Streams"
+OUTPUTS = {OURS: EVENTS_TOPIC, QUIX: "events.quix"}
+_GROUPS = {OURS: INGESTION_GROUP, QUIX: "quix"}
+_HANDLER = Path(__file__).parent / "peers" / "quix" / "handler.py"
+
+
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast an arm was."""
+
+    events_per_cpu_second: float  # of its process
+    events_per_second: float  # by the wall clock
+    load: Load
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A running arm."""
+
+    arm: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    lags: Lags
+
+    def drain(self) -> None:
+        """Block until it has committed everything. Raises `StackError` if it dies before."""
+        until(lambda: self.lags.of(_GROUPS[self.arm], [TOPIC]) == 0, self._require_running)
+
+    def timed(self, total: int) -> Speed:
+        """Block as `drain` does; the speed of what it had not committed yet of `total` messages."""
+        left = left_after_first_commit(self.lags, _GROUPS[self.arm], [TOPIC], total, self._require_running)
+        meter, cpu, began = LoadMeter(), cpu_seconds(self.process.pid), time.monotonic()
+        self.drain()
+        return Speed(
+            events_per_cpu_second=left / (cpu_seconds(self.process.pid) - cpu),
+            events_per_second=left / (time.monotonic() - began),
+            load=meter.read(),
+        )
+
+    def _require_running(self) -> None:
+        if (status := self.process.poll()) is not None:
+            tail = self.log.read_text(errors="replace")[-1_000:]
+            raise StackError(f"{self.arm} ended with status {status}. The end of {self.log}:\n{tail}")
+
+
+@contextmanager
+def running(arm: str, platform: Platform, peer: Path, lags: Lags) -> Iterator[Worker]:
+    """The arm's worker on the first core, while the block lasts. `peer` is the `bin` folder of Quix's environment."""
+    command, given = [sys.executable, "-m", "leadline", "ingest"], {}
+    if arm == QUIX:
+        settings = platform.settings
+        bootstrap, state = settings.kafka_bootstrap_servers, platform.home / "quix-state"
+        create_topics(bootstrap, {OUTPUTS[QUIX]: PARTITIONS[EVENTS_TOPIC]})
+        command = [str(peer / "python"), str(_HANDLER), bootstrap, _GROUPS[QUIX], TOPIC, OUTPUTS[QUIX], str(state)]
+        keys = {"IDENTITY_KEY": settings.identity_key_bytes.hex(), "MASTER_KEY": settings.master_key_bytes.hex()}
+        given = {**keys, "TENANT": settings.tenant}
+    log = platform.home / "logs" / f"{_GROUPS[arm]}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with on_core(0), log.open("ab") as output:
+        process = subprocess.Popen(
+            dying_with_us(command), env=os.environ | given, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        yield Worker(arm, process, log, lags)
+    finally:
+        process.terminate()
+        process.wait()
