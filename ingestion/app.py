@@ -14,6 +14,7 @@ from ingestion.database import open_database
 from ingestion.framing import Resolve, unasked
 from ingestion.gate import BatchGate
 from ingestion.identity import IdentityStore
+from ingestion.identity.lists import load_lists
 from ingestion.kafka import AlignedConsumer, DurableProducer, partition_count
 from ingestion.kafka.record import Partition
 from ingestion.lake import EventsTable
@@ -43,14 +44,17 @@ HYDRATION_GROUP = "leadline-hydration"
 
 
 def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint = never) -> None:
-    """Run one ingestion worker until `stop` is set. Raises what `IngestionWorker.run` raises."""
+    """Run one ingestion worker until `stop` is set. Raises what `load_lists` and `IngestionWorker.run` raise."""
+    lists = load_lists(settings.identity_lists)
     serve_metrics(settings.metrics_port)
     bootstrap = settings.kafka_bootstrap_servers
     engine = open_database(settings.database_url)
     producer = DurableProducer(bootstrap)
     gate = BatchGate(publish_verdicts(producer, GateMetrics()), lambda: datetime.now(UTC))
     gate.preload()
-    identity = IdentityStore(engine, settings.identity_key_bytes)
+    identity = IdentityStore(engine, settings.identity_key_bytes, lists)
+    metrics = IngestionMetrics()
+    metrics.lists.info({"digest": lists.digest})
 
     def revoked(_: list[Partition]) -> None:
         worker.settle()  # so that their next owner need not repeat it
@@ -68,7 +72,7 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
         Pipeline(engine, identity, Vault(engine, settings.master_key_bytes), settings.tenant),
         settings.as_tenant(),
         gate,
-        IngestionMetrics(),
+        metrics,
         events_partitions=partition_count(bootstrap, EVENTS_TOPIC),
         schemas=_schemas(settings),
         tracer=tracer_of(settings, "ingest"),

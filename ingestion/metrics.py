@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
 
 BATCH_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 ASK_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
@@ -59,6 +59,11 @@ class IngestionMetrics:
             "Time of a micro-batch's steps: read, resolve, send; and settle, when the broker has it all",
             ["step"],
             buckets=BATCH_SECONDS,
+            registry=registry,
+        )
+        self.lists = Info(
+            "leadline_identity_lists",
+            "Digest of the lists that identity goes by; one for all workers",
             registry=registry,
         )
         self.lag = Gauge("leadline_ingestion_lag_messages", "Raw messages not read yet", registry=registry)

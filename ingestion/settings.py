@@ -75,6 +75,11 @@ class PlatformSettings(ReceiverSettings):
     product_scope: str = Field(
         "", alias="LEADLINE_PRODUCT_SCOPE", description="Segment workspace whose user ids the support desk repeats."
     )
+    identity_lists: Path | None = Field(
+        None,
+        alias="LEADLINE_IDENTITY_LISTS",
+        description="Folder of additions to the lists of role mailboxes, throw-away and free-mail domains.",
+    )
     database_url: str = Field("", alias="LEADLINE_DATABASE_URL", description="SQLAlchemy URL; else SQLite.")
     lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
     online_store: str = Field(

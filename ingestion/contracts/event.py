@@ -87,7 +87,6 @@ class IdentifierType(StrEnum):
     EMAIL = "email"
     PHONE = "phone"  # kept, never merges
     ANONYMOUS_ID = "anonymous_id"  # browser cookie; scope: the tracker
-    MAILBOX = "mailbox"  # a shared address such as info@: a lead of its own, never merges
     EVENT = "event"  # nothing usable was sent: the event stands alone
 
 

@@ -1,6 +1,6 @@
 """What one event says about identity: its identifiers, and the bonds and accounts that it is evidence for.
 
-Invariant: a pure function of the event alone, so that the ledger of edges does not depend on what came before.
+Invariant: a pure function of the event and the lists, so that the ledger of edges does not depend on what came before.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 
 from ingestion.contracts.event import AccountHint, Claim, Identifier, IdentifierType, RawPointer
-from ingestion.identity.accounts import AccountRule, business_domain, hinted_accounts, is_disposable
+from ingestion.identity.accounts import AccountRule, hinted_accounts
 from ingestion.identity.hashing import KeyedHash
+from ingestion.identity.lists import Lists, packaged_lists
 from ingestion.identity.normalise import domain_of, normalise
-from ingestion.identity.resolve import EVENT_RANK, Traits, strongest, traits_of
+from ingestion.identity.resolve import EVENT_RANK, Traits, as_mailbox, strongest, traits_of
 
 CACHED_CLAIMS = 65_536
 ACCOUNT_RULE = "account:"
@@ -73,8 +74,9 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 class Witness:
     """Turns observations into evidence; remembers what recent claims came to."""
 
-    def __init__(self, hashes: KeyedHash) -> None:
+    def __init__(self, hashes: KeyedHash, lists: Lists | None = None) -> None:
         self._hashes = hashes
+        self._lists = lists or packaged_lists()
         self._known: dict[Claim, Known | None] = {}
         self._evidence: dict[tuple[tuple[Claim, ...], AccountHint | None], Evidence] = {}
 
@@ -101,7 +103,7 @@ class Witness:
         centre = strongest(traits)
         accounts = [_account_pair(each.traits, rule, name) for each in usable for rule, name in each.accounts]
         if seen.account is not None:
-            for rule, name in hinted_accounts(seen.account):
+            for rule, name in hinted_accounts(seen.account, self._lists):
                 accounts.append(_account_pair(centre, rule, self._hashes.account(name)))
         middle = next(each for each in usable if each.traits is centre)
         ties = (_tie(middle, each) for each in usable if each is not middle)
@@ -134,15 +136,17 @@ class Witness:
 
     def _hashed(self, claim: Claim) -> Known:
         hash_ = self._hashes.identifier(claim.type, claim.scope, claim.value)
-        accounts: tuple[tuple[AccountRule, str], ...] = ()
-        disposable = False
-        if claim.type in (IdentifierType.EMAIL, IdentifierType.MAILBOX):
-            domain = domain_of(claim.value)
-            company, disposable = business_domain(domain), is_disposable(domain)
-            rule = AccountRule.VERIFIED_EMAIL_DOMAIN if claim.verified else AccountRule.EMAIL_DOMAIN
-            accounts = () if company is None else ((rule, self._hashes.account(company)),)
         identifier = Identifier(claim.type, hash_, claim.verified, claim.scope)
-        return Known(identifier, traits_of(hash_, claim.type, claim.scope), accounts, disposable)
+        traits = traits_of(hash_, claim.type, claim.scope)
+        if claim.type is not IdentifierType.EMAIL:
+            return Known(identifier, traits, (), False)
+        domain = domain_of(claim.value)
+        company = self._lists.business_domain(domain)
+        rule = AccountRule.VERIFIED_EMAIL_DOMAIN if claim.verified else AccountRule.EMAIL_DOMAIN
+        accounts = () if company is None else ((rule, self._hashes.account(company)),)
+        if self._lists.is_role(claim.value):
+            traits = as_mailbox(traits)
+        return Known(identifier, traits, accounts, self._lists.is_disposable(domain))
 
     def _alone(self, event_hash: str) -> Known:
         hash_ = self._hashes.identifier(IdentifierType.EVENT, "", event_hash)

@@ -226,7 +226,7 @@ class Ledger:
     def _record(self, evidence: Evidence, seen: Observation) -> None:
         for identifier, traits in zip(evidence.identifiers, evidence.traits, strict=True):
             if traits.hash not in self.nodes:
-                self.nodes[traits.hash] = Node(identifier, traits)
+                self.nodes[traits.hash] = Node.stored(identifier)  # as it will be read: lists change
         for pair, attached in evidence.ties:
             self._note(pair, Bond(attached, seen.time, *pair), seen)
         for pair in evidence.accounts:

@@ -7,8 +7,6 @@ their case: only their sender knows what it means.
 from __future__ import annotations
 
 import re
-from functools import cache
-from importlib.resources import files
 from unicodedata import normalize
 
 import idna
@@ -33,11 +31,8 @@ _SHORTEST_ID = 3
 
 
 def normalise(claim: Claim) -> Claim | None:
-    """The claim in the one form of its value; None if it identifies nobody.
-
-    An address of a role (info@…) comes back as a `MAILBOX`.
-    """
-    if claim.type in (IdentifierType.EMAIL, IdentifierType.MAILBOX):
+    """The claim in the one form of its value; None if it identifies nobody."""
+    if claim.type is IdentifierType.EMAIL:
         return _address(claim)
     value = _phone(claim.value) if claim.type is IdentifierType.PHONE else _opaque(claim)
     scope = claim.scope.replace("\0", "")  # Postgres cannot store it
@@ -78,8 +73,7 @@ def _address(claim: Claim) -> Claim | None:
         local, domain = local.replace(".", ""), "gmail.com"
     if domain is None or not _LOCAL.fullmatch(local):
         return None
-    kind = IdentifierType.MAILBOX if local in role_mailboxes() else IdentifierType.EMAIL
-    return Claim(kind, f"{local}@{domain}", claim.verified, "")
+    return Claim(IdentifierType.EMAIL, f"{local}@{domain}", claim.verified, "")
 
 
 def _phone(value: str) -> str | None:
@@ -104,15 +98,3 @@ def _opaque(claim: Claim) -> str | None:
 
 def _is_filler(value: str) -> bool:
     return len(value) < _SHORTEST_ID or len(set(value)) == 1
-
-
-@cache
-def role_mailboxes() -> frozenset[str]:
-    """Local parts that several people read."""
-    return read_list("role_mailboxes.txt")
-
-
-def read_list(name: str) -> frozenset[str]:
-    """The lines of a data file, without its comments."""
-    lines = files("ingestion.identity").joinpath("data", name).read_text("utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))

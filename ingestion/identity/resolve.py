@@ -9,7 +9,7 @@ same clusters. Constraints:
 * at most `MAX_COOKIES` cookies join a person within a week: beyond that it is a script or a shared login;
 * an identifier tied to more than `MAX_DEGREE` persons is shared: a kiosk, a script. It is frozen and left alone.
 
-Phones and mailboxes have no bonds at all.
+Phones have no bonds at all, and addresses that several people read get none.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _RANKS = {
     IdentifierType.EMAIL: 2,
     IdentifierType.ANONYMOUS_ID: 4,
     IdentifierType.PHONE: 5,
-    IdentifierType.MAILBOX: 6,
     IdentifierType.EVENT: 7,
 }
 EVENT_RANK = _RANKS[IdentifierType.EVENT]
 _DEAL_RANK = 3
+_MAILBOX_RANK = 6
 _WEAKEST_PERSON = 2  # CRM contact, user id, e-mail: each names one person
 _WEAKEST_BONDED = 4
 
@@ -83,6 +83,11 @@ def traits_of(hash_: str, kind: IdentifierType, scope: str) -> Traits:
     """The traits of an identifier by its type and scope."""
     rank = _DEAL_RANK if is_deal(kind, scope) else _RANKS[kind]
     return Traits(hash_, rank, f"{kind.value}:{scope}")
+
+
+def as_mailbox(traits: Traits) -> Traits:
+    """An address as evidence where several people read it: it stands for nobody and is bonded with nothing."""
+    return Traits(traits.hash, _MAILBOX_RANK, traits.scope)
 
 
 def strongest(candidates: Iterable[Traits]) -> Traits:

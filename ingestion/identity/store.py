@@ -28,6 +28,7 @@ from ingestion.database import reading
 from ingestion.identity.evidence import ACCOUNT_RULE, Evidence, Observation, Witness
 from ingestion.identity.hashing import KeyedHash
 from ingestion.identity.ledger import Changes, Lead, Ledger, Node
+from ingestion.identity.lists import Lists
 from ingestion.identity.resolve import Bond
 from ingestion.identity.tables import (
     among,
@@ -114,12 +115,15 @@ class Explanation:
 
 
 class IdentityStore:
-    """Resolves events to leads. One per process; safe beside others on the same database."""
+    """Resolves events to leads. One per process; safe beside others on the same database.
 
-    def __init__(self, engine: Engine, identity_key: bytes) -> None:
+    `lists` matter to `resolve_batch` alone; the packaged ones if none are given.
+    """
+
+    def __init__(self, engine: Engine, identity_key: bytes, lists: Lists | None = None) -> None:
         self._engine = engine
         self._hashes = KeyedHash(identity_key)
-        self._witness = Witness(self._hashes)
+        self._witness = Witness(self._hashes, lists)
 
     # Writing, in the transaction of the batch
 

@@ -6,16 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.contracts.event import AccountHint, Claim, IdentifierType
-from ingestion.identity.accounts import (
-    AccountRule,
-    business_domain,
-    free_mail_domains,
-    hinted_accounts,
-    is_disposable,
-    registrable_domain,
-)
-from ingestion.identity.normalise import normalise, role_mailboxes
+from ingestion.contracts.event import Claim, IdentifierType
+from ingestion.identity.domains import registrable_domain
+from ingestion.identity.normalise import normalise
 
 
 def _value(kind: IdentifierType, value: str) -> str | None:
@@ -43,13 +36,6 @@ def _value(kind: IdentifierType, value: str) -> str | None:
 )
 def test_addresses_are_compared_in_one_spelling(sent: str, expected: str | None) -> None:
     assert _value(IdentifierType.EMAIL, sent) == expected
-
-
-@pytest.mark.parametrize("local", ["info", "Sales", "no-reply", "support+eu"])
-def test_an_address_of_a_role_is_a_mailbox(local: str) -> None:
-    claim = normalise(Claim(IdentifierType.EMAIL, f"{local}@acme.com", verified=True))
-    assert claim is not None
-    assert claim.type is IdentifierType.MAILBOX
 
 
 @pytest.mark.parametrize(
@@ -109,27 +95,3 @@ def test_normalising_twice_changes_nothing(kind: IdentifierType, value: str, ver
 )
 def test_a_company_is_known_by_its_registrable_domain(domain: str, expected: str | None) -> None:
     assert registrable_domain(domain) == expected
-    assert business_domain(domain) == expected
-
-
-@pytest.mark.parametrize("domain", ["gmail.com", "mail.yahoo.co.uk", "web.de", "mailinator.com"])
-def test_mail_providers_are_nobodys_company(domain: str) -> None:
-    assert business_domain(domain) is None
-
-
-def test_throw_away_domains_are_recognised() -> None:
-    assert is_disposable("mailinator.com")
-    assert not is_disposable("acme.com")
-
-
-def test_a_company_name_alone_resolves_to_nothing() -> None:
-    assert hinted_accounts(AccountHint(name="Acme")) == []
-    assert hinted_accounts(AccountHint(domain="gmail.com", crm_id="hubspot:1:company:7")) == [
-        (AccountRule.CRM_ACCOUNT, "crm:hubspot:1:company:7")
-    ]
-
-
-def test_lists_hold_normalised_entries() -> None:
-    assert {"info", "sales", "noreply"} <= role_mailboxes()
-    assert all(entry == entry.strip().lower() for entry in role_mailboxes() | free_mail_domains())
-    assert all(registrable_domain(domain) == domain for domain in free_mail_domains())
