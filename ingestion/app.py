@@ -50,7 +50,8 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
     bootstrap = settings.kafka_bootstrap_servers
     engine = open_database(settings.database_url)
     producer = DurableProducer(bootstrap)
-    gate = BatchGate(publish_verdicts(producer, GateMetrics()), lambda: datetime.now(UTC))
+    alert = publish_verdicts(producer, GateMetrics())
+    gate = BatchGate(alert, lambda: datetime.now(UTC))
     gate.preload()
     identity = IdentityStore(engine, settings.identity_key_bytes, lists)
     metrics = IngestionMetrics()
@@ -74,6 +75,7 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
         gate,
         metrics,
         events_partitions=partition_count(bootstrap, EVENTS_TOPIC),
+        alert=alert,
         schemas=_schemas(settings),
         tracer=tracer_of(settings, "ingest"),
         crash_point=crash_point,

@@ -51,6 +51,12 @@ class IngestionMetrics:
             ["why"],
             registry=registry,
         )
+        self.conflicts = Counter(
+            "leadline_identity_conflicts_total",
+            "Bonds that resolution refused and identifiers that it froze, when first met",
+            ["reason"],
+            registry=registry,
+        )
         self.batch_seconds = Histogram(
             "leadline_ingestion_batch_seconds", "Time of a micro-batch", buckets=BATCH_SECONDS, registry=registry
         )

@@ -30,7 +30,7 @@ from ingestion.contracts.forwards import Forwarding
 from ingestion.contracts.raw import IMPORTED, TRACEPARENT
 from ingestion.duplicates import Duplicate, Seen, key_of
 from ingestion.element import Element
-from ingestion.identity import IdentityStore, Observation, Resolution
+from ingestion.identity import Conflict, IdentityStore, Observation, Resolution
 from ingestion.privacy import PersonKey, Vault
 
 TEXT = "text"
@@ -58,6 +58,7 @@ class Outcome:
     duplicates: list[Element] = field(default_factory=list)
     emissions: list[Emission] = field(default_factory=list)
     forwardings: list[Forwarding] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)  # new ones
     test_or_bot: int = 0
 
 
@@ -76,6 +77,7 @@ class _Answer(NamedTuple):
     account: str | None
     identifiers: tuple[Identifier, ...]
     forwardings: Sequence[tuple[str, Forwarding]]
+    conflicts: Sequence[Conflict] = ()
 
 
 class Pipeline:
@@ -151,7 +153,7 @@ class Pipeline:
             each.element.pointer: _Answer(
                 known[each.key].lead,
                 known[each.key].account,
-                self._identity.identifiers_of(each.draft.claims),
+                self._identity.identifiers_in(_observe(each)),
                 caused.get(place, ()),
             )
             for each, place in zip(replays, places, strict=True)
@@ -165,6 +167,7 @@ class Pipeline:
             kind = RecordKind.MERGE if isinstance(forwarding, LeadMerged) else RecordKind.SPLIT
             outcome.emissions.append(Emission(kind, ended_key, encode_json(forwarding), milliseconds))
             outcome.forwardings.append(forwarding)
+        outcome.conflicts += answer.conflicts
         outcome.good.append(each.element)
         outcome.test_or_bot += each.draft.test or each.draft.actor is Actor.BOT
 
@@ -220,11 +223,13 @@ def _observe(each: _Good) -> Observation:
         raw=pointer,
         test=each.draft.test,
         loosens=each.draft.type is EventType.IDENTITY_UNLINK,
+        linked=each.draft.linked,
         parted=each.draft.parted,
+        dismissed=each.draft.dismissed,
         replayed=None if raw.replay is None else raw.replay.sent,
     )
 
 
 def _answer(resolution: Resolution) -> _Answer:
     forwardings = tuple(zip(resolution.keys, resolution.forwardings, strict=True)) if resolution.keys else ()
-    return _Answer(resolution.lead, resolution.account, resolution.identifiers, forwardings)
+    return _Answer(resolution.lead, resolution.account, resolution.identifiers, forwardings, resolution.conflicts)

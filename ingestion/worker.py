@@ -19,7 +19,7 @@ import msgspec
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import SpanKind, Tracer
 
-from ingestion import accounting, quarantine
+from ingestion import accounting, conflicts, quarantine
 from ingestion.contracts.event import LeadSplit, encode_json
 from ingestion.contracts.forwards import Forwarding, ended
 from ingestion.contracts.raw import (
@@ -55,6 +55,10 @@ CrashPoint = Callable[[str], None]
 
 def never(_: str) -> None:
     """The crash point of production: nothing happens there. Fault tests pass one that ends the process."""
+
+
+def ignored(_: Verdict) -> None:
+    """Nobody is called."""
 
 
 def raw_of(record: Record) -> RawMessage:
@@ -97,6 +101,7 @@ class IngestionWorker:
         metrics: IngestionMetrics,
         *,
         events_partitions: int,
+        alert: Callable[[Verdict], None] = ignored,
         schemas: Resolve = unasked,
         tracer: Tracer | None = None,
         crash_point: CrashPoint = never,
@@ -109,6 +114,7 @@ class IngestionWorker:
         self._gate = gate
         self._metrics = metrics
         self._partitions = events_partitions
+        self._alert = alert
         self._schemas = schemas
         self._tracer = tracer
         self._crash_point = crash_point
@@ -198,6 +204,9 @@ class IngestionWorker:
         for forwarding in outcome.forwardings:
             self._producer.send(IDENTITY_TOPIC, key=ended(forwarding), value=encode_json(forwarding))
         quarantine.send(self._producer, outcome.quarantined)
+        verdict = conflicts.verdict_on(outcome.conflicts, len(outcome.good))
+        if verdict is not None:
+            self._alert(verdict)
 
     def _count(self, elements: Sequence[Element], outcome: Outcome, seconds: float) -> None:
         metrics = self._metrics
@@ -206,6 +215,8 @@ class IngestionWorker:
         accounting.count(metrics, elements, outcome)
         for forwarding in outcome.forwardings:
             metrics.forwardings.labels(_why(forwarding)).inc()
+        for conflict in outcome.conflicts:
+            metrics.conflicts.labels(conflicts.kind_of(conflict)).inc()
 
 
 def _facts(records: Sequence[Record], outcome: Outcome) -> dict[str, str | int]:

@@ -14,7 +14,7 @@ from governance.errors import GovernanceError
 from ingestion.contracts.event import EventType
 from ingestion.errors import IngestionError
 from ingestion.importer.known_at import KnownAt
-from leadline import environment, quarantine_cli
+from leadline import environment, identity_cli, quarantine_cli
 from leadline.broker import BrokerError
 from leadline.errors import LeadlineError
 from registry.errors import RegistryError
@@ -363,60 +363,7 @@ def release(
 
 app.add_typer(quarantine_cli.app, name="quarantine", rich_help_panel=QUESTIONS)
 
-identity = typer.Typer(help="Who is who, and why.", no_args_is_help=True)
-app.add_typer(identity, name="identity", rich_help_panel=QUESTIONS)
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-
-
-@identity.command("show")
-def identity_show(
-    lead: Annotated[str, typer.Argument(help="A lead id (ld_…), also an old one.")],
-    as_of: Annotated[datetime | None, typer.Option(help="By what was known at this moment, UTC.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the identifiers of LEAD and of everybody they had to do with, by their keyed hashes."""
-    from leadline.identity import show_identity
-
-    moment = None if as_of is None else as_of.replace(tzinfo=UTC)
-    show_identity(environment.settings(), lead, moment, as_json, console)
-
-
-@identity.command("explain")
-def identity_explain(lead: Annotated[str, typer.Argument(help="A lead id (ld_…).")], as_json: AsJson = False) -> None:
-    """Show why the identifiers of LEAD are one person's: each bond, its rule, and the raw message that said so."""
-    from leadline.identity import explain_identity
-
-    explain_identity(environment.settings(), lead, as_json, console)
-
-
-@identity.command("unmerge")
-def identity_unmerge(
-    one: Annotated[str, typer.Argument(help="Hash of an identifier, or its first 8 digits or more.")],
-    other: Annotated[str, typer.Argument(help="The one that is another person's.")],
-    by: Annotated[str, typer.Option(help="Who decides; sealed with the person's data.")] = "",
-    reason: Annotated[str, typer.Option(help="Why; sealed with the person's data.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Part two people for good: nothing bonds the identifiers ONE and OTHER any more, whatever is said later.
-
-    Both people get new lead ids; their features are folded anew from the lake. What was decided about them together
-    stays on record, and its trace says that they were parted.
-    """
-    from leadline.identity import unmerge
-
-    if not yes:
-        typer.confirm("Part them for good?", abort=True)
-    unmerge(environment.settings(), one, other, by, reason, console)
-
-
-@identity.command("conflicts")
-def identity_conflicts(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50, as_json: AsJson = False
-) -> None:
-    """List what resolution refused to believe: two contacts on one login, an address of too many people."""
-    from leadline.identity import list_conflicts
-
-    list_conflicts(environment.settings(), limit, as_json, console)
+app.add_typer(identity_cli.app, name="identity", rich_help_panel=QUESTIONS)
 
 
 def main() -> None:

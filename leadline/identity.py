@@ -1,27 +1,19 @@
-"""Who is who, from the command line: look, ask why, and part people who were taken for one."""
+"""Who is who, from the command line: look, and ask why."""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from ingestion.contracts.event import Identifier, LeadMerged
+from ingestion.contracts.event import LeadMerged
 from ingestion.database import open_database
 from ingestion.identity import IdentityStore
-from ingestion.kafka import DurableProducer
-from ingestion.rulings import RulingMessage, unmerge_message
 from ingestion.settings import PlatformSettings
 from leadline.errors import LeadlineError
-
-SHORTEST_PREFIX = 8
-PATIENCE_SECONDS = 30.0
-LOOK_EVERY_SECONDS = 0.2
 
 
 def _store(settings: PlatformSettings) -> IdentityStore:
@@ -70,53 +62,3 @@ def explain_identity(settings: PlatformSettings, lead: str, as_json: bool, out: 
             out.print(f"{one.absorbed} {'joined it' if one.joined else 'is its earlier name'}: {said_by}")
         else:
             out.print(f"{one.lead} was parted into {', '.join(part.lead for part in one.parts)}: {said_by}")
-
-
-def list_conflicts(settings: PlatformSettings, limit: int, as_json: bool, out: Console) -> None:
-    """What resolution refused to believe, newest first."""
-    found = _store(settings).open_conflicts(limit)
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
-        return
-    table = Table(title="Identity conflicts", title_justify="left", header_style="bold")
-    for name in ("one", "other", "refused because", "said by"):
-        table.add_column(name, overflow="fold")
-    for each in found:
-        table.add_row(each.a, each.b, each.reason, f"{each.stream} at {each.position >> 16}")
-    out.print(table)
-
-
-def unmerge(settings: PlatformSettings, one: str, other: str, by: str, reason: str, out: Console) -> None:
-    """Say for good that two identifiers are two persons', and wait until they are."""
-    store = _store(settings)
-    a, b = _identifier(store, one), _identifier(store, other)
-    _publish(settings, unmerge_message(a.hash, b.hash, by=by, reason=reason, now=datetime.now(UTC)))
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    with out.status("waiting for ingestion"):
-        while (was := store.lead_of(a.hash)) == (now := store.lead_of(b.hash)):
-            if time.monotonic() > deadline:
-                raise LeadlineError(
-                    f"after {PATIENCE_SECONDS:.0f} s the two are still one lead: is `leadline ingest` running? "
-                    "If it is, something else connects them: see `leadline identity explain`"
-                )
-            time.sleep(LOOK_EVERY_SECONDS)
-    assert was is not None
-    assert now is not None
-    out.print(f"{a.type.value} {a.hash[:12]} is {was.lead}\n{b.type.value} {b.hash[:12]} is {now.lead}")
-    out.print("Their features are folded anew from the lake; decisions about them together stay as they were recorded.")
-
-
-def _publish(settings: PlatformSettings, ruling: RulingMessage) -> None:
-    producer = DurableProducer(settings.kafka_bootstrap_servers)
-    try:
-        producer.send_and_wait(ruling.topic, key=ruling.key, value=ruling.value, headers=ruling.headers)
-    finally:
-        producer.close()
-
-
-def _identifier(store: IdentityStore, prefix: str) -> Identifier:
-    found: Sequence[Identifier] = store.known(prefix) if len(prefix) >= SHORTEST_PREFIX else ()
-    if len(found) != 1:
-        why = "several begin so" if found else f"none does, or fewer than {SHORTEST_PREFIX} digits were given"
-        raise LeadlineError(f"{prefix}: expected the hash of one identifier; {why}. `leadline identity show LEAD`")
-    return found[0]

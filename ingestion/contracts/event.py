@@ -176,7 +176,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor = Actor.USER
     test: bool = False
     sequence: str | None = None
+    linked: tuple[Identifier, Identifier] | None = None  # that an operator says are one person's
     parted: tuple[tuple[str, str], ...] = ()  # identifier hashes that an operator says are two persons'
+    dismissed: bool = False  # `parted` is for the review queue to know: nothing is withdrawn
 
 
 class EventData(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -1,6 +1,7 @@
 """Who every event is about: a ledger of evidence, and a pure resolution of it into leads and accounts."""
 
 from ingestion.identity.evidence import Observation
-from ingestion.identity.store import Edge, Explanation, IdentityStore, OpenConflict, Past, Resolution, Resolved
+from ingestion.identity.ledger import Conflict
+from ingestion.identity.store import Edge, Explanation, IdentityStore, Past, Resolution, Resolved
 
-__all__ = ["Edge", "Explanation", "IdentityStore", "Observation", "OpenConflict", "Past", "Resolution", "Resolved"]
+__all__ = ["Conflict", "Edge", "Explanation", "IdentityStore", "Observation", "Past", "Resolution", "Resolved"]

@@ -20,6 +20,7 @@ from ingestion.identity.resolve import EVENT_RANK, Traits, as_mailbox, strongest
 
 CACHED_CLAIMS = 65_536
 ACCOUNT_RULE = "account:"
+RULING_RULE = "ruling:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -38,7 +39,9 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     raw: RawPointer
     test: bool = False  # a vendor's test ping repeats made-up values: it gets a lead, but is evidence of nothing
     loosens: bool = False  # it says that its identifiers belong together no longer: no evidence that they do
+    linked: tuple[Identifier, Identifier] | None = None  # that an operator says are one person's
     parted: tuple[tuple[str, str], ...] = ()  # hashes that an operator says are two persons'
+    dismissed: bool = False  # `parted` is for the review queue to know: nothing is withdrawn
     replayed: datetime | None = None  # aware: of a replay, when it was sent again; evidence is as old as it was
 
     @property
@@ -86,6 +89,8 @@ class Witness:
 
     def evidence_of(self, seen: Observation) -> Evidence:
         """The identifiers, bonds and accounts of one event."""
+        if seen.linked is not None:
+            return _ruled(*seen.linked)
         if seen.test or seen.loosens:
             return msgspec.structs.replace(self._judge(seen), ties=(), accounts=())
         key = (seen.claims, seen.account)
@@ -168,6 +173,15 @@ def _tie(centre: Known, other: Known) -> tuple[Pair, bool] | None:
         return None
     rule = f"{centre.identifier.type.value}~{other.identifier.type.value}"
     return (centre.traits.hash, other.traits.hash, rule), attached
+
+
+def _ruled(one: Identifier, other: Identifier) -> Evidence:
+    """An operator's word: a bond like any other, under a rule of its own."""
+    both = [Known(each, traits_of(each.hash, each.type, each.scope), (), False) for each in (one, other)]
+    both.sort(key=lambda each: (each.traits.rank, each.traits.hash))
+    tie = _tie(*both)
+    ties = () if tie is None else (((*tie[0][:2], RULING_RULE + tie[0][2]), tie[1]),)
+    return Evidence(tuple(each.identifier for each in both), tuple(e.traits for e in both), both[0].traits, ties, ())
 
 
 def _account_pair(owner: Traits, rule: AccountRule, account: str) -> Pair:

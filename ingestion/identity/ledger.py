@@ -19,6 +19,7 @@ from ingestion.identity.hashing import KeyedHash
 from ingestion.identity.resolve import MAX_DEGREE, Bond, Traits, is_shared, resolve, strongest, traits_of
 
 NEVER = 1 << 62  # microseconds
+FROZEN = "shared by too many persons: frozen"
 CIRCLE = "its state lies with another lead since a bond was refused: the ids of both have been used before"
 
 
@@ -86,7 +87,7 @@ class Conflict:
     a: str
     b: str
     reason: str
-    seen: Observation | None
+    seen: Observation
 
 
 @dataclass(slots=True)
@@ -98,6 +99,7 @@ class Changes:
     bonds: list[tuple[Pair, Bond, Observation]] = field(default_factory=list)
     forwardings: list[tuple[str, Forwarding]] = field(default_factory=list)
     withdrawals: list[tuple[str, str, Observation]] = field(default_factory=list)
+    dismissals: list[tuple[str, str, Observation]] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
 
 
@@ -232,7 +234,10 @@ class Ledger:
         for pair in evidence.accounts:
             self._note(pair, Bond(False, seen.time, *pair), seen)
         for a, b in seen.parted:
-            self._withdraw(a, b, seen)
+            if seen.dismissed:
+                self.changes.dismissals.append((min(a, b), max(a, b), seen))
+            else:
+                self._withdraw(a, b, seen)
 
     def _note(self, pair: Pair, bond: Bond, seen: Observation) -> None:
         if bond.time < self.times.get(pair, NEVER):
@@ -273,7 +278,8 @@ class Ledger:
             if is_shared(self.nodes[end].traits for end in ends):
                 node.shared, node.blob = True, hash_
                 self.changes.nodes[hash_] = node
-                self.changes.conflicts.append(Conflict(hash_, hash_, "shared by too many persons: frozen", seen))
+                if seen is not None:
+                    self.changes.conflicts.append(Conflict(hash_, hash_, FROZEN, seen))
 
     def _relabel(self, open_: dict[str, Node]) -> None:
         """Name the components, which a newly shared identifier may have parted."""

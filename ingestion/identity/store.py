@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, Select, insert, or_, select, text
+from sqlalchemy import Connection, Engine, Row, Select, and_, insert, or_, select, text
 
 from ingestion.contracts.event import (
     Claim,
@@ -25,14 +25,15 @@ from ingestion.contracts.event import (
 )
 from ingestion.contracts.forwards import Forwarding
 from ingestion.database import reading
-from ingestion.identity.evidence import ACCOUNT_RULE, Evidence, Observation, Witness
+from ingestion.identity.evidence import ACCOUNT_RULE, RULING_RULE, Evidence, Observation, Witness
 from ingestion.identity.hashing import KeyedHash
-from ingestion.identity.ledger import Changes, Lead, Ledger, Node
+from ingestion.identity.ledger import Changes, Conflict, Lead, Ledger, Node
 from ingestion.identity.lists import Lists
 from ingestion.identity.resolve import Bond
 from ingestion.identity.tables import (
     among,
     conflicts,
+    dismissals,
     edges,
     identifiers,
     insert_new,
@@ -55,6 +56,7 @@ class Resolution(NamedTuple):
     identifiers: tuple[Identifier, ...]
     forwardings: tuple[Forwarding, ...]
     keys: tuple[str, ...]  # parallel to `forwardings`
+    conflicts: tuple[Conflict, ...] = ()  # that it was the first to cause
 
     @property
     def partitionkey(self) -> str:
@@ -90,17 +92,6 @@ class Past:
     lead: str
     account: str | None
     identifiers: tuple[Identifier, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenConflict:
-    """Something that resolution refused, for a person to look at."""
-
-    a: str
-    b: str
-    reason: str
-    stream: str
-    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +139,8 @@ class IdentityStore:
             lead, account, caused = ledger.place(evidence, observation, is_new)
             keys, forwardings = tuple(zip(*caused, strict=True)) if caused else ((), ())
             resolutions.append(Resolution(lead, account, evidence.identifiers, forwardings, keys))
-        _write(connection, ledger.changes, self._hashes)
-        return resolutions
+        new = _write(connection, ledger.changes, self._hashes)
+        return _with_conflicts(resolutions, observations, new) if new else resolutions
 
     def caused_by(self, connection: Connection, places: Collection[Place]) -> dict[Place, list[tuple[str, Forwarding]]]:
         """The forwardings that events at these raw coordinates caused, with the ended leads' partition keys."""
@@ -174,6 +165,10 @@ class IdentityStore:
     def identifiers_of(self, claims: Sequence[Claim]) -> tuple[Identifier, ...]:
         """The usable claims, normalised and hashed."""
         return self._witness.identifiers_of(claims)
+
+    def identifiers_in(self, seen: Observation) -> tuple[Identifier, ...]:
+        """An event's identifiers, the same whenever it is asked."""
+        return self._witness.evidence_of(seen).identifiers
 
     def hash_text(self, text: str) -> str:
         """The keyed hash of a free text."""
@@ -286,12 +281,12 @@ class IdentityStore:
         """Who owns an identifier by its hash; `None` if it was never seen."""
         return self._one(select(identifiers.c.lead, identifiers.c.account).where(identifiers.c.hash == hash_))
 
-    def open_conflicts(self, limit: int) -> tuple[OpenConflict, ...]:
-        """What resolution refused, newest first."""
-        query = select(conflicts).order_by(conflicts.c.position.desc(), "stream", "a", "b").limit(limit)
+    def is_linked(self, a: str, b: str) -> bool:
+        """Whether an operator has said that the two are one person's."""
+        ends = or_(and_(edges.c.a == a, edges.c.b == b), and_(edges.c.a == b, edges.c.b == a))
+        query = select(edges.c.rule).where(ends, edges.c.rule.startswith(RULING_RULE))
         with reading(self._engine) as connection:
-            rows = connection.execute(query).all()
-        return tuple(OpenConflict(row.a, row.b, row.reason, row.stream, row.position) for row in rows)
+            return connection.execute(query).first() is not None
 
     def _one(self, query: Select[Any]) -> Resolved | None:
         with reading(self._engine) as connection:
@@ -392,8 +387,8 @@ def _identifier(row: Row[Any]) -> Identifier:
     return Identifier(IdentifierType(row.type), row.hash, False, row.scope)
 
 
-def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> None:
-    """Everything that the batch changed, one statement a table."""
+def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> list[Conflict]:
+    """Everything that the batch changed, one statement a table. Returns the conflicts that were not on record."""
     columns = ("hash", "type", "scope", "blob", "lead", "account", "minted_from", "shared")
     write_rows(
         connection,
@@ -433,10 +428,42 @@ def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> None:
     )
     write_rows(
         connection,
-        insert_new(connection, conflicts),
-        ("a", "b", "reason", "stream", "position"),
-        [(each.a, each.b, each.reason[:120], *_place(each.seen)) for each in changes.conflicts],
+        insert_new(connection, dismissals),
+        ("a", "b", "time", "stream", "position"),
+        [(a, b, seen.time, seen.raw.stream, seen.raw.position) for a, b, seen in changes.dismissals],
     )
+    new = _not_on_record(connection, changes.conflicts)
+    write_rows(
+        connection,
+        insert(conflicts),
+        ("a", "b", "reason", "time", "stream", "position"),
+        [(*key, each.seen.time, each.seen.raw.stream, each.seen.raw.position) for key, each in new.items()],
+    )
+    return list(new.values())
+
+
+def _not_on_record(connection: Connection, found: Sequence[Conflict]) -> dict[tuple[str, str, str], Conflict]:
+    """Of these conflicts those to be written, by their keys: a component's are found every time it is resolved."""
+    new: dict[tuple[str, str, str], Conflict] = {}
+    for each in found:
+        new.setdefault((min(each.a, each.b), max(each.a, each.b), each.reason[:120]), each)
+    if new:
+        one_end = among(connection, conflicts.c.a, {a for a, _, _ in new})
+        for row in connection.execute(select(conflicts.c.a, conflicts.c.b, conflicts.c.reason).where(one_end)):
+            new.pop((row.a, row.b, row.reason), None)
+    return new
+
+
+def _with_conflicts(
+    resolutions: Sequence[Resolution], observations: Sequence[Observation], new: Sequence[Conflict]
+) -> list[Resolution]:
+    caused: dict[int, list[Conflict]] = {}
+    for conflict in new:
+        caused.setdefault(id(conflict.seen), []).append(conflict)
+    return [
+        resolution._replace(conflicts=tuple(caused.get(id(seen), ())))
+        for resolution, seen in zip(resolutions, observations, strict=True)
+    ]
 
 
 def _merge_row(key: str, forwarding: Forwarding) -> tuple[Any, ...]:
@@ -449,7 +476,3 @@ def _merge_row(key: str, forwarding: Forwarding) -> tuple[Any, ...]:
 
 def _forwarding(row: Any) -> Forwarding:
     return decode_split(row.body) if row.kind == RecordKind.SPLIT else decode_merge(row.body)
-
-
-def _place(seen: Observation | None) -> Place:
-    return ("", 0) if seen is None else (seen.raw.stream, seen.raw.position)

@@ -1,7 +1,7 @@
 """The identity ledger's tables, the same on SQLite and Postgres.
 
-Invariant: `edges` and `withdrawals` are append-only, and everything else that says who is who can be computed again
-from them. Times are microseconds since the epoch.
+Invariant: `edges`, `withdrawals` and `dismissals` are append-only, and everything else that says who is who can be
+computed again from them. Times are microseconds since the epoch.
 """
 
 from __future__ import annotations
@@ -101,14 +101,27 @@ merges = Table(
 conflicts = Table(
     "conflicts",
     metadata,
+    # Two identifiers or leads, the smaller first; twice the same where one identifier is shared.
     Column("a", _ID, primary_key=True),
     Column("b", _ID, primary_key=True),
     Column("reason", String(120), primary_key=True),
+    Column("time", BigInteger, nullable=False, index=True),
     Column("stream", String(80), nullable=False),
     Column("position", BigInteger, nullable=False),
 )
 
-IDENTITY_TABLES = (identifiers, edges, withdrawals, leads, merges, conflicts)
+dismissals = Table(
+    "dismissals",
+    metadata,
+    # Two identifiers or leads, or twice the same, that nobody need look at; the smaller first.
+    Column("a", _ID, primary_key=True),
+    Column("b", _ID, primary_key=True),
+    Column("time", BigInteger, nullable=False),
+    Column("stream", String(80), nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+
+IDENTITY_TABLES = (identifiers, edges, withdrawals, leads, merges, conflicts, dismissals)
 
 
 def among(connection: Connection, column: Column[Any], values: Collection[str | int]) -> ColumnElement[bool]:

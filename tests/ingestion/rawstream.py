@@ -111,6 +111,8 @@ class RawStream:
             if rng.random() < 0.3:
                 self.poison(rng.choice([b"{", b"[1,2]", b"\xff\xfe", b"null", b'{"id": 7}']))
                 self.elements += self.bodies[-1][3] == b"[1,2]"
+            if rng.random() < 0.2:
+                self.visit("undefined")  # about nobody
             if rng.random() < 0.3:
                 singles = [n for n, (_, system, *_) in enumerate(self.bodies) if system == "segment"]
                 self.again(rng.choice(singles))

@@ -37,13 +37,16 @@ from ingestion.element import elements_of
 from ingestion.gate import BatchGate, RowGate, admit
 from ingestion.identity import IdentityStore
 from ingestion.identity.lists import Lists, packaged_lists
+from ingestion.identity.resolve import MAX_DEGREE
+from ingestion.identity.tables import identifiers
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, create_topics, group_lag, partition_for
-from ingestion.metrics import IngestionMetrics
+from ingestion.metrics import GateMetrics, IngestionMetrics
 from ingestion.pipeline import Pipeline
 from ingestion.privacy import Vault
 from ingestion.quarantine import failure_of
 from ingestion.sources.adapter import Tenant
-from ingestion.worker import CrashPoint, IngestionWorker, never, raw_of
+from ingestion.worker import CrashPoint, IngestionWorker, never, publish_verdicts, raw_of
+from quality.verdict import Action, Verdict
 from tests.conftest import free_port, wait_until
 from tests.ingestion.rawstream import RawStream
 
@@ -80,8 +83,15 @@ class Stage:
         engine = engine or self.engine
         return Pipeline(engine, IdentityStore(engine, KEY, self.lists), Vault(engine, KEY), TENANT.name)
 
-    def work(self, crash_point: CrashPoint = never, at_once: int = 500, tracer: Tracer | None = None) -> None:
+    def work(
+        self,
+        crash_point: CrashPoint = never,
+        at_once: int = 500,
+        tracer: Tracer | None = None,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
         """Run one worker until nothing is left, or until it crashes."""
+        registry = registry or CollectorRegistry()
         consumer = AlignedConsumer(self.bootstrap, INGESTION_GROUP, list(RAW_TOPICS))
         producer = DurableProducer(self.bootstrap)
         worker = IngestionWorker(
@@ -90,8 +100,9 @@ class Stage:
             self.pipeline(),
             TENANT,
             BatchGate(lambda _: None, lambda: datetime.now(UTC), every=timedelta(hours=1)),
-            IngestionMetrics(CollectorRegistry()),
+            IngestionMetrics(registry),
             events_partitions=PARTITIONS,
+            alert=publish_verdicts(producer, GateMetrics(registry)),
             tracer=tracer,
             crash_point=crash_point,
         )
@@ -261,6 +272,31 @@ def test_crashes_at_any_point_change_nothing(stage: Stage, seed: int) -> None:
             continue
     assert sum(crashed.values()) >= 4
     _check(stage)
+
+
+def test_a_cookie_of_too_many_people_is_an_alert_and_counted(stage: Stage) -> None:
+    for person in range(MAX_DEGREE + 2):
+        stage.raw.identify("kiosk", f"user-{person}", f"p{person}@company{person}.com")
+    stage.raw.producer.flush()
+    registry = CollectorRegistry()
+    stage.work(registry=registry)
+    (alert,) = (msgspec.json.decode(record.value, type=Verdict) for record in stage.read(ALERTS_TOPIC))
+    (finding,) = alert.findings
+    with stage.engine.connect() as connection:
+        shared = connection.execute(select(identifiers.c.hash).where(identifiers.c.shared)).scalar_one()
+    assert (alert.suite, alert.stage, alert.action) == ("identity", "ingestion", Action.WARN)
+    assert shared in finding.observed
+    assert "leadline identity conflicts" in finding.observed
+    counted = {
+        sample.labels["reason"]: sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name == "leadline_identity_conflicts_total"
+    }
+    assert counted == {
+        "shared by too many persons": 1,
+        "a cookie or deal that already belongs to another person": MAX_DEGREE - 1,
+    }
 
 
 def test_refused_bytes_lie_in_quarantine_as_they_came(stage: Stage) -> None:

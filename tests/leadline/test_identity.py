@@ -18,7 +18,7 @@ from ingestion.database import metadata, open_database
 from ingestion.identity import IdentityStore
 from ingestion.kafka import DurableProducer, create_topics
 from ingestion.settings import PlatformSettings
-from leadline import identity
+from leadline import identity, review
 from leadline.errors import LeadlineError
 from tests.conftest import wait_until
 from tests.features.platforms import settings_of
@@ -78,7 +78,7 @@ def test_two_people_are_seen_explained_and_parted(settings: PlatformSettings) ->
     shown = printed(identity.show_identity, settings, together.lead, None, False)
     assert all(hash_ in shown for hash_ in hashes)
     assert "crm~user_id" in printed(identity.explain_identity, settings, together.lead, False)
-    said = printed(identity.unmerge, settings, hashes[0][:10], hashes[1], "compliance", "one laptop")
+    said = printed(review.unmerge, settings, hashes[0][:10], hashes[1], "compliance", "one laptop")
     contact, product = store.resolve(CONTACT), store.resolve(USER)
     assert contact is not None
     assert product is not None
@@ -89,6 +89,28 @@ def test_two_people_are_seen_explained_and_parted(settings: PlatformSettings) ->
     assert f"{together.lead} was parted into" in explained
     assert contact.lead in printed(identity.show_identity, settings, together.lead, None, False)  # by the old id
 
+    _rule_on_the_queue(settings, store)
+
+
+def _rule_on_the_queue(settings: PlatformSettings, store: IdentityStore) -> None:
+    """Three contacts and two users: what is refused is listed, and settled by a person."""
+    first, second, third = (Claim(IdentifierType.CRM, str(n), True, "hubspot:1:contact") for n in (11, 12, 13))
+    user, stranger = (Claim(IdentifierType.USER_ID, name, True, "app") for name in ("al-9", "al-10"))
+    for claims in ((first, user), (second, user), (third,), (stranger,)):
+        publish(settings, *claims)
+    wait_until(lambda: store.resolve(stranger) is not None, "the contacts and users")
+    hashes = (store.identifiers_of((claim,))[0].hash for claim in (first, second, third, user, stranger))
+    one, two, three, product, other_product = hashes
+    assert "two values of crm:hubspot:1:contact" in printed(review.list_conflicts, settings, 50, False, False)
+    with pytest.raises(LeadlineError, match="stay two leads: two values of crm:hubspot:1:contact"):
+        review.link(settings, one, two, "sales", "the same", Console(file=io.StringIO()))
+    assert "Dismissed" in printed(review.dismiss, settings, two, product, "sales", "")
+    assert "Dismissed" in printed(review.dismiss, settings, one, two, "sales", "")
+    assert "two values" not in printed(review.list_conflicts, settings, 50, False, False)
+    assert "dismissed" in printed(review.list_conflicts, settings, 50, True, False)
+    printed(review.link, settings, other_product, three, "sales", "his other account")
+    assert store.resolve(third) == store.resolve(stranger)
+
 
 def test_what_names_nobody_is_said_so(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
@@ -98,4 +120,4 @@ def test_what_names_nobody_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(LeadlineError, match="never given out"):
         identity.show_identity(settings, "ld_nobody", None, False, Console(file=io.StringIO()))
     with pytest.raises(LeadlineError, match="none does"):
-        identity.unmerge(settings, "0" * 32, "1" * 32, "", "", Console(file=io.StringIO()))
+        review.unmerge(settings, "0" * 32, "1" * 32, "", "", Console(file=io.StringIO()))

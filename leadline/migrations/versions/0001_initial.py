@@ -18,9 +18,20 @@ def upgrade() -> None:
         sa.Column("a", sa.String(length=40), nullable=False),
         sa.Column("b", sa.String(length=40), nullable=False),
         sa.Column("reason", sa.String(length=120), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("stream", sa.String(length=80), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("a", "b", "reason", name="pk_conflicts"),
+    )
+    op.create_index("ix_conflicts_time", "conflicts", ["time"], unique=False)
+    op.create_table(
+        "dismissals",
+        sa.Column("a", sa.String(length=40), nullable=False),
+        sa.Column("b", sa.String(length=40), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.Column("stream", sa.String(length=80), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("a", "b", name="pk_dismissals"),
     )
     op.create_table(
         "decisions",

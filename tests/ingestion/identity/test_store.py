@@ -14,14 +14,24 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, select
 
-from ingestion.contracts.event import AccountHint, Claim, IdentifierType, LeadMerged, LeadSplit, RawPointer
+from ingestion.contracts.event import (
+    AccountHint,
+    Claim,
+    Identifier,
+    IdentifierType,
+    LeadMerged,
+    LeadSplit,
+    RawPointer,
+)
 from ingestion.contracts.forwards import ended
 from ingestion.database import metadata, open_database
 from ingestion.identity import IdentityStore, Observation, Resolution
 from ingestion.identity.evidence import Witness
 from ingestion.identity.hashing import KeyedHash
+from ingestion.identity.ledger import FROZEN
 from ingestion.identity.resolve import MAX_COOKIES, MAX_DEGREE
-from ingestion.identity.tables import IDENTITY_TABLES, conflicts, identifiers
+from ingestion.identity.review import Item, ReviewQueue, State
+from ingestion.identity.tables import IDENTITY_TABLES, identifiers
 from tests.conftest import tries
 
 KEY = bytes(range(32))
@@ -83,6 +93,27 @@ def parting(one: Claim, other: Claim, minute: int = 0) -> Observation:
     first, second = (Witness(KeyedHash(KEY)).identifiers_of((claim,)) for claim in (one, other))
     pairs = ((first[0].hash, second[0].hash),) if first and second and first != second else ()
     return msgspec.structs.replace(seen(minute=minute), loosens=True, parted=pairs)
+
+
+def hash_of(claim: Claim) -> str:
+    [identifier] = Witness(KeyedHash(KEY)).identifiers_of((claim,))
+    return identifier.hash
+
+
+def linking(one: Claim, other: Claim, minute: int = 0) -> Observation:
+    """An operator says that two identifiers are one person's."""
+    found = [Witness(KeyedHash(KEY)).identifiers_of((claim,)) for claim in (one, other)]
+    both = [Identifier(each.type, each.hash, True, each.scope) for [each] in found]
+    return msgspec.structs.replace(seen(minute=minute), linked=(both[0], both[1]))
+
+
+def dismissing(a: str, b: str, minute: int = 0) -> Observation:
+    """An operator has looked at the two."""
+    return msgspec.structs.replace(seen(minute=minute), loosens=True, parted=((a, b),), dismissed=True)
+
+
+def open_items(store: IdentityStore, every: bool = False) -> tuple[Item, ...]:
+    return ReviewQueue(store._engine).items(100, every=every)
 
 
 def take(store: IdentityStore, *observations: Observation) -> list[Resolution]:
@@ -210,7 +241,7 @@ def test_more_cookies_in_a_week_than_a_person_has_stay_apart(store: IdentityStor
     assert {event.lead for event in found} == {jo}  # the events name her
     joined = [store.resolve(cookie(f"cookie-{n}")) == store.resolve(user("jo-7")) for n in range(len(found))]
     assert joined == [True] * MAX_COOKIES + [False, True]
-    assert [each.reason for each in store.open_conflicts(10)] == ["more than 5 cookies within a week"]
+    assert [each.reason for each in open_items(store)] == ["more than 5 cookies within a week"]
 
 
 def test_who_was_who_at_any_moment_can_be_read(store: IdentityStore) -> None:
@@ -248,9 +279,72 @@ def test_an_identifier_of_too_many_persons_is_frozen(store: IdentityStore) -> No
 
 
 def test_a_bond_that_breaks_a_rule_goes_to_review(store: IdentityStore) -> None:
+    first, second = take(
+        store, seen(crm(1), email("jo@gmail.com"), minute=1), two := seen(crm(2), email("jo@gmail.com"))
+    )
+    assert first.conflicts == ()
+    assert [conflict.seen for conflict in second.conflicts] == [two]
+    [item] = open_items(store)
+    assert (item.reason, item.state, item.found) == ("two values of crm:hubspot:1:contact", State.OPEN, two.received)
+    # What is known is no news, however often its component is resolved.
+    again = take(store, seen(crm(1), user("jo-1"), minute=3), seen(crm(2), user("jo-2"), minute=4))
+    assert [resolution.conflicts for resolution in again] == [(), ()]
+
+
+def test_a_frozen_identifier_goes_to_review(store: IdentityStore) -> None:
+    visits = [seen(email(f"p{n}@gmail.com", False), cookie("kiosk"), minute=n) for n in range(MAX_DEGREE + 2)]
+    found = [conflict for resolution in take(store, *visits) for conflict in resolution.conflicts]
+    [frozen] = [conflict for conflict in found if conflict.reason == FROZEN]
+    assert frozen.seen is visits[MAX_DEGREE]
+    [item] = [item for item in open_items(store) if item.reason == FROZEN]
+    assert item.a == item.b == hash_of(cookie("kiosk"))
+    take(store, dismissing(item.a, item.b))
+    assert FROZEN not in [item.reason for item in open_items(store)]
+
+
+def test_an_operator_s_word_joins_two_people(store: IdentityStore) -> None:
+    contact, product = take(store, seen(crm(7)), seen(user("jo-7")))
+    [linked] = take(store, linking(user("jo-7"), crm(7), minute=5))
+    assert store.resolve(crm(7)) == store.resolve(user("jo-7"))
+    assert [(merge.absorbed, merge.rule) for merge in merges_of(linked)] == [(product.lead, "ruling:crm~user_id")]
+    assert linked.lead == contact.lead
+    take(store, parting(crm(7), user("jo-7"), minute=6))
+    take(store, linking(crm(7), user("jo-7"), minute=7))
+    assert store.resolve(crm(7)) != store.resolve(user("jo-7")), "a withdrawal is for good"
+
+
+def test_an_operator_s_word_breaks_no_rule(store: IdentityStore) -> None:
+    take(store, linking(crm(1), crm(2), minute=1))
+    assert store.resolve(crm(1)) != store.resolve(crm(2))
+    assert [item.reason for item in open_items(store)] == ["two values of crm:hubspot:1:contact"]
+
+
+def test_the_queue_keeps_what_nobody_has_settled(store: IdentityStore) -> None:
+    address = email("jo@gmail.com")
+    take(store, seen(crm(1), address, minute=1), seen(crm(2), address, minute=2))
+    take(store, seen(user("u-1"), crm(1), minute=3), seen(user("u-2"), crm(1), minute=4))
+    take(store, dismissing(hash_of(address), hash_of(crm(2)), minute=0))
+    assert {item.a for item in open_items(store)} | {item.b for item in open_items(store)} == {
+        hash_of(user("u-2")),
+        hash_of(crm(1)),
+    }
+    take(store, parting(user("u-2"), crm(1), minute=5))
+    assert open_items(store) == ()
+    assert {item.state for item in open_items(store, every=True)} == {State.DISMISSED, State.PARTED}
+
+
+def test_a_dismissal_counts_before_its_conflict_comes(store: IdentityStore) -> None:
+    take(store, dismissing(hash_of(email("jo@gmail.com")), hash_of(crm(2))))
     take(store, seen(crm(1), email("jo@gmail.com"), minute=1), seen(crm(2), email("jo@gmail.com"), minute=2))
-    with store._engine.connect() as connection:
-        assert connection.execute(select(conflicts.c.reason)).scalars().all() == ["two values of crm:hubspot:1:contact"]
+    assert open_items(store) == ()
+
+
+def test_two_who_became_one_after_all_need_nobody_s_attention(store: IdentityStore) -> None:
+    take(store, seen(user("jo-7"), cookie("office"), minute=2), seen(email("jo@a.com"), cookie("office"), minute=3))
+    assert len(open_items(store)) == 1
+    take(store, seen(user("jo-7"), email("jo@a.com"), minute=4))
+    assert open_items(store) == ()
+    assert [item.state for item in open_items(store, every=True)] == [State.JOINED]
 
 
 def test_a_deal_belongs_to_its_first_contact(store: IdentityStore) -> None:
@@ -407,6 +501,7 @@ WORLD = [
     *[cookie(f"cookie-{n}") for n in range(3)],
     Claim(IdentifierType.PHONE, "+4930123456"),
 ]
+LINKABLE = [claim for claim in WORLD if claim.type is not IdentifierType.PHONE]
 HINTS = [None, None, None, AccountHint(domain="acme.de"), AccountHint(crm_id="hubspot:1:company:5")]
 
 observations = st.builds(
@@ -417,7 +512,9 @@ observations = st.builds(
     st.sampled_from([False] * 9 + [True]),
 )
 partings = st.builds(parting, st.sampled_from(WORLD), st.sampled_from(WORLD), st.integers(0, 3))
-histories = st.lists(st.one_of(observations, observations, observations, partings), max_size=14)
+two_of_them = st.lists(st.sampled_from(LINKABLE), min_size=2, max_size=2, unique_by=hash_of)
+linkings = st.builds(lambda two, minute: linking(two[0], two[1], minute), two_of_them, st.integers(0, 3))
+histories = st.lists(st.one_of(observations, observations, observations, partings, linkings), max_size=14)
 
 
 def _play(history: Sequence[Observation], sizes: Iterator[int]) -> tuple[IdentityStore, list[Resolution]]:

@@ -280,8 +280,14 @@ OPERATOR_UNMERGE: dict[str, Any] = {
     "reason": "two colleagues on one laptop",
 }
 
+OPERATOR_LINK: dict[str, Any] = OPERATOR_UNMERGE | {
+    "action": "link",
+    "kinds": [{"type": "crm", "scope": "hubspot:1:contact"}, {"type": "email"}],
+}
+OPERATOR_DISMISS: dict[str, Any] = OPERATOR_UNMERGE | {"action": "dismiss", "b": OPERATOR_UNMERGE["a"]}
+
 SAMPLES: dict[str, list[dict[str, Any]]] = {
-    "leadline": [OPERATOR_UNMERGE],
+    "leadline": [OPERATOR_UNMERGE, OPERATOR_LINK, OPERATOR_DISMISS],
     "hubspot": [HUBSPOT_STAGE, HUBSPOT_CREATION, HUBSPOT_DEAL_TO_CONTACT, HUBSPOT_MEETING, *HUBSPOT_FETCHED],
     "meta-lead-ads": [META_LEAD, META_WEBHOOK],
     "google-lead-form": [GOOGLE_LEAD],
