@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from ingestion.contracts.event import MAX_PARTS, Draft, RawPointer
 from ingestion.contracts.raw import RawMessage
@@ -12,7 +13,7 @@ from ingestion.errors import Quarantine
 Place = tuple[str, int]  # raw stream, position
 
 
-class Element(NamedTuple):
+class Element(msgspec.Struct, frozen=True, gc=False):
     """An element, where it was read, and what came of reading it."""
 
     raw: RawMessage

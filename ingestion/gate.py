@@ -94,9 +94,9 @@ class BatchGate:
         *,
         rows: int = 5_000,
         every: timedelta = timedelta(seconds=30),
-        at_most_every: timedelta = timedelta(seconds=5),
+        at_most_every: timedelta = timedelta(seconds=10),
     ) -> None:
-        """A window ends with `rows` events, but not before `at_most_every`; and after `every`, if it holds any.
+        """A window is due with `rows` events, but not before `at_most_every`; and after `every`, if it holds any.
 
         Args:
             publish: is handed each verdict; must not block for long.
@@ -106,7 +106,6 @@ class BatchGate:
         self._rows, self._every, self._at_most_every = rows, every, at_most_every
         self._runners: tuple[Runner, Runner] | None = None
         self._stopped: Verdict | None = None
-        self._messages: dict[str, int] = {}
         self._past = Past()
         self._window, self._frame, self._since = Window(), list[Row](), clock()
 
@@ -116,29 +115,27 @@ class BatchGate:
 
         self._runners = self._runners or (Runner(ROWS), Runner(SOURCES))
 
-    def observe(self, raw: RawMessage, outcomes: Sequence[Draft | Quarantine], rows: Sequence[Row]) -> None:
-        """Takes note of one message's elements; judges the window if it is due, which blocks for about 0.1 s.
+    def observe(self, raw: RawMessage, elements: int, refused: int, rows: Sequence[Row]) -> None:
+        """Takes note of one message. Does not block.
 
         Args:
-            outcomes: what became of each element after the row gate.
-            rows: `row_of` each element that was a draft, refused or not.
+            elements: how many it has.
+            refused: how many of them were, by their reader or by the row gate.
+            rows: `row_of` each element that could be read, refused or not.
 
         Raises:
             GateStopped: an earlier window's verdict was to stop the stage.
         """
         self._require_open_stage()
-        system = raw.headers.get(SOURCE_SYSTEM, "") or "(none)"
-        refused = sum(isinstance(outcome, Quarantine) for outcome in outcomes)
-        source = self._window.note(system, raw.received.timestamp(), len(outcomes), refused)
-        seen = self._messages[system] = self._messages.get(system, -1) + 1
-        if (seen % self.SAMPLE == 0 or not source.tells) and (types := field_types(raw)):
+        system = raw.headers.get(SOURCE_SYSTEM) or "(none)"
+        source = self._window.note(system, raw.received.timestamp(), elements, refused)
+        if (source.messages % self.SAMPLE == 0 or not source.tells) and (types := field_types(raw)):
             source.sample(types)
-        self._frame.extend(rows)
-        if self._window.rows >= self._rows or seen % self.SAMPLE == 0:
-            self.judge_if_due()
+        source.messages += 1
+        self._frame += rows
 
     def judge_if_due(self) -> None:
-        """Judges the window if its time has come; for the worker's idle turns. Raises `GateStopped` as `observe`."""
+        """Judges the window if its time has come, which blocks for about 0.1 s. Raises `GateStopped` as `observe`."""
         self._require_open_stage()
         age = self._clock() - self._since
         if age >= self._every or (self._window.rows >= self._rows and age >= self._at_most_every):
@@ -187,13 +184,14 @@ def admit(
     """
     admitted: list[Draft | Quarantine] = []
     rows: list[Row] = []
+    refused = 0
     for outcome in outcomes:
         if isinstance(outcome, Draft):
             row = row_of(outcome, raw.received)
             rows.append(row)
-            admitted.append(gate.refusal(row) or outcome)
-        else:
-            admitted.append(outcome)
+            outcome = gate.refusal(row) or outcome
+        admitted.append(outcome)
+        refused += isinstance(outcome, Quarantine)
     if window is not None:
-        window.observe(raw, admitted, rows)
+        window.observe(raw, len(admitted), refused, rows)
     return admitted

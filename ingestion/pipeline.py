@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Engine
@@ -20,9 +19,7 @@ from ingestion.contracts.event import (
     Event,
     EventData,
     EventType,
-    Identifier,
     LeadMerged,
-    RawPointer,
     RecordKind,
     encode_json,
 )
@@ -62,22 +59,14 @@ class Outcome:
     test_or_bot: int = 0
 
 
-class _Good(NamedTuple):
+class _Good(msgspec.Struct, gc=False, eq=False):
+    """A readable element on its way through a batch."""
+
     element: Element
     draft: Draft
     key: str
-
-    @property
-    def personal(self) -> bool:
-        return bool(self.draft.private) or self.draft.text is not None
-
-
-class _Answer(NamedTuple):
-    lead: str
-    account: str | None
-    identifiers: tuple[Identifier, ...]
-    forwardings: Sequence[tuple[str, Forwarding]]
-    conflicts: Sequence[Conflict] = ()
+    personal: bool
+    answer: Resolution | None = None  # who it is about, once that is known; a duplicate is asked about by nobody
 
 
 class Pipeline:
@@ -95,9 +84,9 @@ class Pipeline:
         One transaction with a constant number of round trips; blocks for it.
         """
         good = [
-            _Good(element, element.outcome, key_of(element.outcome.source, element.outcome.id))
+            _Good(element, draft, key_of(draft.source, draft.id), bool(draft.private) or draft.text is not None)
             for element in elements
-            if isinstance(element.outcome, Draft)
+            if isinstance(draft := element.outcome, Draft)
         ]
         with self._engine.begin() as connection:
             self._identity.lock(connection)  # before anything is read: two workers may get the same event at once
@@ -108,62 +97,58 @@ class Pipeline:
                 good = [each for each in good if each.element.pointer not in settled]
             known = duplicates.look_up(connection, {each.key for each in good})
             fresh: dict[str, _Good] = {}
-            replays: list[_Good] = []
+            replays: list[tuple[_Good, Seen]] = []
             dropped: list[_Good] = []
             for each in good:
-                pointer, first = each.element.pointer, known.get(each.key)
-                if first is None and each.key not in fresh:
-                    fresh[each.key] = each
-                elif first is not None and (first.stream, first.position) == (pointer.stream, pointer.position):
-                    replays.append(each)
+                first = known.get(each.key)
+                if first is None:
+                    if fresh.setdefault(each.key, each) is not each:
+                        dropped.append(each)
+                elif first.is_at(each.element.pointer):
+                    replays.append((each, first))
                 else:
                     dropped.append(each)
-            answers = self._resolve_fresh(connection, fresh) | self._repeat(connection, replays, known)
-            personal = [answers[at].lead for each in good if (at := each.element.pointer) in answers and each.personal]
-            keys = self._vault.keys_for(connection, personal)
+            self._resolve_fresh(connection, fresh)
+            self._repeat(connection, replays)
+            answered = [(each, each.answer) for each in good if each.answer is not None]
+            keys = self._vault.keys_for(connection, [answer.lead for each, answer in answered if each.personal])
             duplicates.count_dropped(
                 connection, [Duplicate(*each.element.place, each.draft.source) for each in dropped]
             )
             fates.record(connection, outcome.quarantined, fates.on_record(each.element for each in good))
         outcome.duplicates = [each.element for each in dropped]
-        for each in good:
-            answer = answers.get(each.element.pointer)
-            if answer is not None:
-                self._emit(outcome, each, answer, keys.get(answer.lead))
+        for each, answer in answered:
+            self._emit(outcome, each, answer, keys.get(answer.lead))
         return outcome
 
-    def _resolve_fresh(self, connection: Connection, fresh: Mapping[str, _Good]) -> dict[RawPointer, _Answer]:
+    def _resolve_fresh(self, connection: Connection, fresh: Mapping[str, _Good]) -> None:
         """Who the new events are about; remembered for their replays."""
         resolutions = self._identity.resolve_batch(connection, [_observe(each) for each in fresh.values()])
-        answers, remembered = {}, {}
-        for (key, each), resolution in zip(fresh.items(), resolutions, strict=True):
+        remembered = []
+        for (key, each), answer in zip(fresh.items(), resolutions, strict=True):
+            each.answer = answer
             pointer = each.element.pointer
-            answers[pointer] = _answer(resolution)
-            remembered[key] = Seen(pointer.stream, pointer.position, resolution.lead, resolution.account)
+            remembered.append((key, Seen(pointer.stream, pointer.position, answer.lead, answer.account)))
         duplicates.remember(connection, remembered)
-        return answers
 
-    def _repeat(
-        self, connection: Connection, replays: Sequence[_Good], known: Mapping[str, Seen]
-    ) -> dict[RawPointer, _Answer]:
+    def _repeat(self, connection: Connection, replays: Sequence[tuple[_Good, Seen]]) -> None:
         """What was answered when these were first seen."""
-        places = [(each.element.pointer.stream, each.element.pointer.position) for each in replays]
-        caused = self._identity.caused_by(connection, places) if places else {}
-        return {
-            each.element.pointer: _Answer(
-                known[each.key].lead,
-                known[each.key].account,
+        caused = self._identity.caused_by(connection, [(first.stream, first.position) for _, first in replays])
+        for each, first in replays:
+            ended = caused.get((first.stream, first.position), ())
+            each.answer = Resolution(
+                first.lead,
+                first.account,
                 self._identity.identifiers_in(_observe(each)),
-                caused.get(place, ()),
+                tuple(forwarding for _, forwarding in ended),
+                tuple(key for key, _ in ended),
             )
-            for each, place in zip(replays, places, strict=True)
-        }
 
-    def _emit(self, outcome: Outcome, each: _Good, answer: _Answer, key: PersonKey | None) -> None:
+    def _emit(self, outcome: Outcome, each: _Good, answer: Resolution, key: PersonKey | None) -> None:
         milliseconds = int(each.element.raw.known.timestamp() * 1000)
         event = self._event(each, answer, key)
         outcome.emissions.append(Emission(RecordKind.EVENT, event.partitionkey, encode_json(event), milliseconds))
-        for ended_key, forwarding in answer.forwardings:
+        for ended_key, forwarding in zip(answer.keys, answer.forwardings, strict=True):
             kind = RecordKind.MERGE if isinstance(forwarding, LeadMerged) else RecordKind.SPLIT
             outcome.emissions.append(Emission(kind, ended_key, encode_json(forwarding), milliseconds))
             outcome.forwardings.append(forwarding)
@@ -171,10 +156,10 @@ class Pipeline:
         outcome.good.append(each.element)
         outcome.test_or_bot += each.draft.test or each.draft.actor is Actor.BOT
 
-    def _event(self, each: _Good, answer: _Answer, key: PersonKey | None) -> Event:
+    def _event(self, each: _Good, answer: Resolution, key: PersonKey | None) -> Event:
         """The canonical event; without its personal part where the person was erased (`key` is None)."""
         draft, raw, pointer = each.draft, each.element.raw, each.element.pointer
-        private, text_hash = None, None
+        private, text_hash, clamped = None, None, draft.time > raw.received
         if each.personal and key is not None:
             private = key.seal(draft.private if draft.text is None else draft.private | {TEXT: draft.text}, pointer)
             text_hash = None if draft.text is None else self._identity.hash_text(draft.text)
@@ -182,11 +167,11 @@ class Pipeline:
             id=draft.id,
             source=draft.source,
             type=draft.type,
-            time=min(draft.time, raw.received),
+            time=raw.received if clamped else draft.time,
             receivedtime=raw.known,
             tenant=self._tenant,
             lead=answer.lead,
-            partitionkey=answer.account or answer.lead,
+            partitionkey=answer.partitionkey,
             data=EventData(
                 channel=draft.channel,
                 identifiers=answer.identifiers,
@@ -205,7 +190,7 @@ class Pipeline:
             account=answer.account,
             private=private,
             pii_fields=tuple(sorted(draft.private)) + ((TEXT,) if draft.text is not None else ()) if private else (),
-            clamped=draft.time > raw.received,
+            clamped=clamped,
             imported=raw.headers.get(IMPORTED) == "true",
             sequence=draft.sequence,
             traceparent=raw.headers.get(TRACEPARENT),
@@ -228,8 +213,3 @@ def _observe(each: _Good) -> Observation:
         dismissed=each.draft.dismissed,
         replayed=None if raw.replay is None else raw.replay.sent,
     )
-
-
-def _answer(resolution: Resolution) -> _Answer:
-    forwardings = tuple(zip(resolution.keys, resolution.forwardings, strict=True)) if resolution.keys else ()
-    return _Answer(resolution.lead, resolution.account, resolution.identifiers, forwardings, resolution.conflicts)

@@ -36,6 +36,7 @@ class Field:
 class Source:
     """What one source system sent within a window."""
 
+    messages: int = 0
     rows: int = 0
     refused: int = 0
     samples: int = 0  # bodies whose fields were looked at
@@ -67,10 +68,15 @@ class Window:
 
     def note(self, system: str, received: float, rows: int, refused: int) -> Source:
         """Counts one message."""
-        source = self.sources.setdefault(system, Source())
+        source = self.sources.get(system)
+        if source is None:
+            source = self.sources[system] = Source()
         source.rows += rows
         source.refused += refused
-        self.first, self.last = min(self.first, received), max(self.last, received)
+        if received < self.first:
+            self.first = received
+        if received > self.last:
+            self.last = received
         return source
 
     def next(self) -> Window:

@@ -8,6 +8,8 @@ from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
 
+import msgspec
+
 RAW_TOPICS = ("raw.crm", "raw.product", "raw.support", "raw.marketing")
 EVENTS_TOPIC = "events"
 QUARANTINE_TOPIC = "events.quarantine"
@@ -58,8 +60,7 @@ class Replay:
     sent: datetime  # aware, UTC
 
 
-@dataclass(frozen=True, slots=True)
-class RawMessage:
+class RawMessage(msgspec.Struct, frozen=True, gc=False):
     """One Kafka message of a raw topic."""
 
     topic: str

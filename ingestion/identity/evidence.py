@@ -5,7 +5,7 @@ Invariant: a pure function of the event and the lists, so that the ledger of edg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -64,14 +64,21 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     disposable: bool
 
 
-class Evidence(msgspec.Struct, frozen=True, gc=False):
-    """What an event says about identity, whenever it says it."""
+class Evidence(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What an event says about identity, whenever it says it. Compared by identity: `Witness` makes equal ones once."""
 
     identifiers: tuple[Identifier, ...]
     traits: tuple[Traits, ...]  # parallel to `identifiers`, at least one
     centre: Traits  # the strongest
     ties: tuple[tuple[Pair, bool], ...]  # the pairs it bonds, and whether the bond is an attached one
     accounts: tuple[Pair, ...]  # an identifier, an account, and the rule that connects them
+
+    @property
+    def pairs(self) -> Iterator[Pair]:
+        """All edges that it speaks for."""
+        yield from self.accounts
+        for pair, _ in self.ties:
+            yield pair
 
 
 class Witness:

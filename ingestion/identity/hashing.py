@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import base64
 import hmac
+from functools import lru_cache
 
 from ingestion.contracts.event import IdentifierType
 
+CACHED = 65_536  # leads and bonds: one that comes once soon comes again
 HASH_BYTES = 16  # 32 hex digits: 10 million leads collide with a probability of 1e-25
 _SEPARATOR = "\x1f"
 
@@ -19,6 +21,8 @@ class KeyedHash:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self.lead = lru_cache(CACHED)(self._lead)
+        self.bond = lru_cache(CACHED)(self._bond)
 
     def identifier(self, kind: IdentifierType, scope: str, value: str) -> str:
         """32 hex digits for a normalised identifier."""
@@ -28,7 +32,7 @@ class KeyedHash:
         """32 hex digits for a free text, so that equal texts are known without being read."""
         return self._digest("text", text).hex()
 
-    def lead(self, minted_from: str, account: str | None, withdrawn: int = 0) -> str:
+    def _lead(self, minted_from: str, account: str | None, withdrawn: int = 0) -> str:
         """The lead id of the component whose strongest identifier is `minted_from`: `ld_` and 26 characters.
 
         `withdrawn` counts the bonds that were withdrawn at its identifiers: whoever was parted has a new id.
@@ -40,7 +44,7 @@ class KeyedHash:
         """The account id of a registrable domain or CRM account: `ac_` and 26 characters."""
         return f"ac_{_base32(self._digest('account', name))}"
 
-    def bond(self, a: str, b: str, rule: str) -> str:
+    def _bond(self, a: str, b: str, rule: str) -> str:
         """32 hex digits that name an edge."""
         return self._digest("bond", a, b, rule).hex()
 

@@ -111,6 +111,7 @@ class Ledger:
         self.nodes: dict[str, Node] = {}
         self.leads: dict[str, Lead] = {}
         self.times: dict[Pair, int] = {}  # of bonds on record, withdrawn ones too
+        self._held: dict[Evidence, int] = {}  # since when, at the latest, all that it speaks for is on record
         self._withdrawn: set[tuple[str, str]] = set()
         self._withdrawn_at = Counter[str]()  # pairs by their ends
         self.changes = Changes()
@@ -146,31 +147,22 @@ class Ledger:
 
     def is_new(self, evidence: Evidence, seen: Observation) -> bool:
         """Whether the ledger does not hold all of this yet, so that components may change."""
-        nodes, times = self.nodes, self.times
-        for traits in evidence.traits:
-            if traits.hash not in nodes:
-                return True
         if seen.parted and any((min(pair), max(pair)) not in self._withdrawn for pair in seen.parted):
             return True
-        if evidence.ties or evidence.accounts:
-            time = seen.time
-            for pair in evidence.accounts:
-                if times.get(pair, NEVER) > time:
-                    return True
-            for pair, _ in evidence.ties:
-                if times.get(pair, NEVER) > time:
-                    return True
-        return False
+        if self._held.get(evidence, NEVER) <= seen.time:
+            return False
+        if any(traits.hash not in self.nodes for traits in evidence.traits):
+            return True
+        # What is on record stays, and its time only becomes earlier.
+        held = self._held[evidence] = max((self.times.get(pair, NEVER) for pair in evidence.pairs), default=-NEVER)
+        return held > seen.time
 
     # Working
 
-    def place(self, evidence: Evidence, seen: Observation, may_be_new: bool = True) -> Placement:
-        """Take in one event's evidence and say whom the event is about.
-
-        `may_be_new` is false where `is_new` has said so before: what the ledger holds, it keeps.
-        """
+    def place(self, evidence: Evidence, seen: Observation) -> Placement:
+        """Take in one event's evidence and say whom the event is about."""
         forwardings: list[tuple[str, Forwarding]] = []
-        if may_be_new and self.is_new(evidence, seen):
+        if self.is_new(evidence, seen):
             self._record(evidence, seen)
             parted = [end for pair in seen.parted for end in pair if end in self.nodes]
             rule = "unmerge" if parted else next((pair[2] for pair, _ in evidence.ties), "")

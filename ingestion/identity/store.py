@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, and_, insert, or_, select, text
 
 from ingestion.contracts.event import (
@@ -44,11 +45,12 @@ from ingestion.identity.tables import (
     write_rows,
 )
 
+_KINDS = {kind.value: kind for kind in IdentifierType}
 _LOCK = 0x1EAD  # of the advisory lock: any number that nobody else takes
 Place = tuple[str, int]  # raw stream, position
 
 
-class Resolution(NamedTuple):
+class Resolution(msgspec.Struct, frozen=True, gc=False):
     """Who an event is about, and the forwardings it caused, with the partition keys of the leads that ended."""
 
     lead: str
@@ -133,10 +135,10 @@ class IdentityStore:
         self.lock(connection)
         seen = [(self._witness.evidence_of(each), each) for each in observations]
         ledger = Ledger(self._hashes)
-        news = _load(connection, ledger, self._hashes, seen)
+        _load(connection, ledger, self._hashes, seen)
         resolutions = []
-        for (evidence, observation), is_new in zip(seen, news, strict=True):
-            lead, account, caused = ledger.place(evidence, observation, is_new)
+        for evidence, observation in seen:
+            lead, account, caused = ledger.place(evidence, observation)
             keys, forwardings = tuple(zip(*caused, strict=True)) if caused else ((), ())
             resolutions.append(Resolution(lead, account, evidence.identifiers, forwardings, keys))
         new = _write(connection, ledger.changes, self._hashes)
@@ -307,35 +309,27 @@ def _ever_reached(connection: Connection, hashes: Collection[str]) -> set[str]:
 
 def _load(
     connection: Connection, ledger: Ledger, hashes: KeyedHash, seen: Sequence[tuple[Evidence, Observation]]
-) -> list[bool]:
-    """What the batch's identifiers are known to be; and the components that its new evidence may change.
-
-    Returns which of `seen` is new to the ledger.
-    """
-    wanted = {traits.hash for evidence, _ in seen for traits in evidence.traits}
+) -> None:
+    """What the batch's identifiers are known to be; and the components that its new evidence may change."""
+    said = {evidence for evidence, _ in seen}
+    wanted = {traits.hash for evidence in said for traits in evidence.traits}
     wanted.update(end for _, observation in seen for pair in observation.parted for end in pair)
     _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, wanted)))
     for a, b in _withdrawn_at(connection, wanted):
         ledger.add_withdrawal(a, b)
-    pairs = {pair for evidence, _ in seen for pair, _ in evidence.ties}
-    pairs.update(pair for evidence, _ in seen for pair in evidence.accounts)
-    if pairs:
-        named = [hashes.bond(*pair) for pair in pairs]
+    if named := [hashes.bond(*pair) for evidence in said for pair in evidence.pairs]:
         query = select(edges.c.a, edges.c.b, edges.c.rule, edges.c.time)
-        for row in connection.execute(query.where(among(connection, edges.c.pair, named))):
-            pair = (row.a, row.b, row.rule)
-            ledger.times[pair] = min(row.time, ledger.times.get(pair, row.time))
-    news = [ledger.is_new(evidence, observation) for evidence, observation in seen]
+        for a, b, rule, time in connection.execute(query.where(among(connection, edges.c.pair, named))).all():
+            ledger.times[a, b, rule] = min(time, ledger.times.get((a, b, rule), time))
     touched = {
         ledger.nodes[hash_].blob
-        for (evidence, observation), is_new in zip(seen, news, strict=True)
-        if is_new
+        for evidence, observation in seen
+        if ledger.is_new(evidence, observation)
         for hash_ in (*(t.hash for t in evidence.traits), *(end for pair in observation.parted for end in pair))
         if hash_ in ledger.nodes and not ledger.nodes[hash_].shared
     }
     if touched:
         _load_components(connection, ledger, touched)
-    return news
 
 
 def _load_components(connection: Connection, ledger: Ledger, blobs: Collection[str]) -> None:
@@ -370,21 +364,19 @@ def _with_leads() -> Select[Any]:
 
 def _nodes(connection: Connection, ledger: Ledger, query: Select[Any]) -> list[str]:
     """Take the identifiers of a query into the ledger; returns their hashes."""
-    found = []
-    for row in connection.execute(query):
-        found.append(row.hash)
-        if row.hash in ledger.nodes:
+    rows = connection.execute(query).all()
+    for hash_, kind, scope, blob, lead, account, minted_from, shared, forwarded_to, version in rows:
+        if hash_ in ledger.nodes:
             continue
-        node = ledger.nodes[row.hash] = Node.stored(_identifier(row))
-        node.blob, node.lead, node.account = row.blob, row.lead, row.account
-        node.minted_from, node.shared = row.minted_from, row.shared
-        if row.version is not None:
-            ledger.add_lead(Lead(row.lead, row.minted_from, row.account, row.forwarded_to, row.version))
-    return found
+        node = ledger.nodes[hash_] = Node.stored(Identifier(_KINDS[kind], hash_, False, scope))
+        node.blob, node.lead, node.account, node.minted_from, node.shared = blob, lead, account, minted_from, shared
+        if version is not None:
+            ledger.add_lead(Lead(lead, minted_from, account, forwarded_to, version))
+    return [row.hash for row in rows]
 
 
 def _identifier(row: Row[Any]) -> Identifier:
-    return Identifier(IdentifierType(row.type), row.hash, False, row.scope)
+    return Identifier(_KINDS[row.type], row.hash, False, row.scope)
 
 
 def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> list[Conflict]:
@@ -461,7 +453,7 @@ def _with_conflicts(
     for conflict in new:
         caused.setdefault(id(conflict.seen), []).append(conflict)
     return [
-        resolution._replace(conflicts=tuple(caused.get(id(seen), ())))
+        msgspec.structs.replace(resolution, conflicts=tuple(caused.get(id(seen), ())))
         for resolution, seen in zip(resolutions, observations, strict=True)
     ]
 

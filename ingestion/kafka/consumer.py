@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from heapq import heapify, heappop, heapreplace
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from ingestion.kafka.record import Partition, Record, record_of
 log = logging.getLogger(__name__)
 
 QUERY_SECONDS = 20.0
+_ASK_AGAIN_SECONDS = 0.1
 FETCH_RECORDS = 10_000
 _UNKNOWN = -1001  # librdkafka's OFFSET_INVALID: no offset committed, or no watermark known yet
 
@@ -38,6 +39,7 @@ _REBALANCING = frozenset(
         KafkaError._ASSIGNMENT_LOST,
     )
 )
+_ELECTING = frozenset((KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION))
 
 
 class _Lane:
@@ -280,16 +282,25 @@ class AlignedConsumer:
     def _start(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[Partition, _Lane]:
         """Where each partition begins: at its committed offset, else at its earliest record."""
         lanes = {}
-        try:
-            committed = consumer.committed(partitions, timeout=QUERY_SECONDS) if partitions else []
-            ends = [consumer.get_watermark_offsets(each, timeout=QUERY_SECONDS) for each in committed]
-        except KafkaException as error:
-            raise Retry(f"group {self._group}: where to start is unknown: {error.args[0].str()}") from error
+        committed = self._ask(lambda: consumer.committed(partitions, timeout=QUERY_SECONDS)) if partitions else []
+        ends = self._ask(lambda: [consumer.get_watermark_offsets(each, timeout=QUERY_SECONDS) for each in committed])
         for each, (low, high) in zip(committed, ends, strict=True):
             if each.offset != _UNKNOWN and not low <= each.offset <= high:
                 raise OffsetLost(self._lost_place(each.topic, each.partition, each.offset, f"it holds {low} to {high}"))
             lanes[each.topic, each.partition] = _Lane(low if each.offset == _UNKNOWN else each.offset, high)
         return lanes
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        """The broker's answer, asked for again while a partition's leader is being elected, as after its creation."""
+        deadline = time.monotonic() + QUERY_SECONDS
+        while True:
+            try:
+                return question()
+            except KafkaException as error:
+                if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
+                    said = error.args[0].str()
+                    raise Retry(f"group {self._group}: where to start is unknown: {said}") from error
+            time.sleep(_ASK_AGAIN_SECONDS)
 
     def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._on_revoked is not None:

@@ -45,8 +45,7 @@ class Tenant:
     product_scope: str | None = None  # scope of the product's user ids, where the support desk repeats them
 
 
-@dataclass(frozen=True, slots=True)
-class SourceContext:
+class SourceContext(msgspec.Struct, frozen=True, gc=False):
     """Where a raw message came from. `source` is the canonical event's, `/t/{tenant}/{system}/{account}`."""
 
     tenant: Tenant

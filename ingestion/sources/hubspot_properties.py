@@ -8,8 +8,9 @@ Property names: knowledge.hubspot.com "HubSpot's default contact / company / dea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from ingestion.contracts.event import AccountHint, Change, Claim, Consent, EventType, IdentifierType
 from ingestion.sources.fields import claim, count_of, host_of, list_of, tag_of, text_of
@@ -38,18 +39,17 @@ _NAMES: Mapping[str, str] = {"firstname": "first_name", "lastname": "last_name"}
 _WON, _LOST = frozenset({"closedwon"}), frozenset({"closedlost"})
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(msgspec.Struct, frozen=True, gc=False):
     """A draft's parts, as far as they follow from one property."""
 
     type: EventType = EventType.CONTACT_CHANGED
     claims: tuple[Claim, ...] = ()
     account: AccountHint = NO_ACCOUNT
     company: str | None = None  # id of the CRM's company object
-    properties: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = {}
     change: tuple[Change, ...] = ()
     consent: Consent | None = None
-    private: dict[str, str] = field(default_factory=dict)
+    private: dict[str, str] = {}
     text: str | None = None
 
 

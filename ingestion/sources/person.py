@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from ingestion.contracts.event import AccountHint, Claim, IdentifierType
 from ingestion.sources.fields import claim, count_of, host_of, list_of, tag_of, text_of
@@ -71,17 +72,16 @@ _SPOKEN = frozenset({"message", "comments", "comment", "question", "notes", "des
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-@dataclass(slots=True)
-class Person:
+class Person(msgspec.Struct, gc=False):
     """The parts of a draft that describe its person."""
 
     claims: tuple[Claim, ...] = ()
     company: str | None = None
     domain: str | None = None
     email: str | None = None
-    properties: dict[str, Any] = field(default_factory=dict)
-    private: dict[str, str] = field(default_factory=dict)
-    lines: list[str] = field(default_factory=list)  # of free text
+    properties: dict[str, Any] = {}
+    private: dict[str, str] = {}
+    lines: list[str] = []  # of free text
 
     @property
     def account(self) -> AccountHint | None:

@@ -7,9 +7,10 @@ Mixpanel, and common variants. A name that is not here is the use of a feature b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from ingestion.contracts.event import Channel, EventType
 from ingestion.sources.fields import host_of, path_of, tag_of, text_of
@@ -77,12 +78,11 @@ _FEATURE_NAMES = ("feature", "feature_name", "featureName")
 _CONTENT_NAMES = ("title", "content", "document_name", "asset", "name")
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(msgspec.Struct, frozen=True, gc=False):
     """The parts of a draft that follow from what was reported."""
 
     type: EventType
-    properties: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = {}
     person: Person | None = None  # whom it describes: a form's sender, a user who was identified, a company
     unattended: bool = False  # the tracker's own note, nobody's engagement
 

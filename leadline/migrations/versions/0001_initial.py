@@ -180,11 +180,10 @@ def upgrade() -> None:
     op.create_index("ix_refused_state_received", "refused", ["state", "received"], unique=False)
     op.create_table(
         "seen",
-        sa.Column("key", sa.String(length=32), nullable=False),
+        sa.Column("key", sa.String(length=20), nullable=False),
         sa.Column("stream", sa.String(length=80), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("lead", sa.String(length=40), nullable=False),
         sa.Column("account", sa.String(length=40), nullable=True),
         sa.PrimaryKeyConstraint("key", name="pk_seen"),
-        sqlite_with_rowid=False,
     )

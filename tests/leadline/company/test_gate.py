@@ -21,6 +21,7 @@ def test_a_year_of_ordinary_traffic_raises_no_alert(company: Company, end: datet
             continue  # planted poison
         raw = RawMessage(message.topic, 0, number, message.key, message.value, message.headers, message.received)
         admit(raw, read(raw, tenant), rows, gate)
+        gate.judge_if_due()
     gate.judge()
     assert len(verdicts) > 20
     assert [finding for verdict in verdicts for finding in verdict.findings] == []
