@@ -37,7 +37,7 @@ class LoadMeter:
         self._ours, self._all = _tree_cpu(), _machine_cpu()
 
     def read(self) -> Load:
-        """The load since the start. Processes of ours that ended meanwhile count as others'."""
+        """The load since the start. Ours: this process and all below it, with those that ended and were waited for."""
         seconds = time.monotonic() - self._began
         ours = (_tree_cpu() - self._ours) / seconds
         busy = (_machine_cpu() - self._all) / seconds
@@ -116,7 +116,7 @@ def _tree_cpu() -> float:
     total = 0.0
     for pid in descendants(os.getpid()):
         try:
-            total += sum(map(int, _stat(pid)[11:13])) / TICKS
+            total += cpu_seconds(pid)
         except (FileNotFoundError, ProcessLookupError):
             continue
     return total

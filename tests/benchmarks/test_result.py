@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -58,6 +60,12 @@ def test_written_result_holds_versions_and_raw_figures(tmp_path: Path) -> None:
     read = msgspec.json.decode(result.write(tmp_path / "new").read_bytes())
     assert read["versions"]["feast"].startswith("0.67")
     assert read["figures"]["spread"]["values"] == [1.0]
+
+
+def test_what_a_process_of_ours_did_before_it_ended_is_no_load_of_others() -> None:
+    meter = LoadMeter()
+    subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+    assert meter.read().ours > 0
 
 
 def test_benchmark_runs_without_the_callers_platform_settings(monkeypatch: pytest.MonkeyPatch) -> None:
