@@ -152,9 +152,7 @@ def _values(event: Event, fields: dict[str, Any]) -> tuple[tuple[int, float | st
         found.append((Slot.STAGE, stage))
     if (rank := seniority(fields.get("jobtitle"))) is not None:
         found.append((Slot.SENIORITY, rank))
-    consent = event.data.consent
-    granted = email_consent(event.type) if consent is None else float(consent.granted)
-    if granted is not None:
+    if (granted := email_consent(event.type, event.data.consent)) is not None:
         found.append((Slot.CONSENT, granted))
     return tuple(found)
 
@@ -190,11 +188,12 @@ def _items(event: Event, fields: dict[str, Any]) -> tuple[tuple[int, str, float]
     if thing is None:
         return ()
     found: list[tuple[int, str, float]] = []
+    name = f"{event.source.removeprefix(f'/t/{event.tenant}/')}#{thing.id}"  # ids are one system's own
     if event.type in _TICKETS:
         if (is_open := ticket_is_open(event.type, fields.get("status"))) is not None:
-            found.append((Item.TICKET_OPEN, thing.id, is_open))
+            found.append((Item.TICKET_OPEN, name, is_open))
         if (priority := ticket_priority(fields.get("priority"))) is not None:
-            found.append((Item.TICKET_PRIORITY, thing.id, priority))
+            found.append((Item.TICKET_PRIORITY, name, priority))
     elif thing.type == "deal" and (is_open := deal_is_open(event.type, fields)) is not None:
-        found.append((Item.DEAL_OPEN, thing.id, is_open))
+        found.append((Item.DEAL_OPEN, name, is_open))
     return tuple(found)

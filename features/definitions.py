@@ -51,7 +51,7 @@ def _is_deal(facts: Facts) -> bool:
 
 LEAD_SCORING = FeatureSet(
     service="lead_scoring_v1",
-    revision=1,  # raised with every change of what the code that reads, folds or computes means
+    revision=2,  # raised with every change of what the code that reads, folds or computes means
     tables=(ideal_customer, vocabulary),
     features=(
         Hours(name="page_views_7d", description="Page views in 7 days", kind=Kind.PAGE_VIEW, days=7),

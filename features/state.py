@@ -29,7 +29,7 @@ class LeadState(msgspec.Struct, array_like=True, gc=False):
     last: dict[int, int] = {}  # Kind -> µs of the newest
     values: dict[int, Stamped] = {}  # Slot ->
     best: dict[int, float] = {}  # Best ->
-    items: dict[int, dict[str, Stamped]] = {}  # Item -> object id ->
+    items: dict[int, dict[str, Stamped]] = {}  # Item -> source and object id ->
     marks: dict[str, int] = {}
 
 

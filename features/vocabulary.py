@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ingestion.contracts.event import Campaign, Channel, EventType
+from ingestion.contracts.event import Campaign, Channel, Consent, EventType
 
 # HubSpot's default lifecycle stages (knowledge.hubspot.com "Use lifecycle stages"), in funnel order.
 STAGES = {
@@ -22,13 +22,18 @@ STAGES = {
     "evangelist": 7.0,
 }
 
+# Whoever answers for one of these owns no company.
+_DUTIES = ("application", "data", "platform", "process", "product", "project", "risk", "service", "solution", "system")
+_OF_A_FIRM = "".join(rf"(?<!\b{duty}[ -])" for duty in _DUTIES)
+
 # The first pattern that fits decides; ranks are 1 (individual) to 5 (chief officer).
 SENIORITIES = (
     (re.compile(r"\b(intern|student|trainee|working student|assistant)\b"), 1.0),
     (re.compile(r"\b(vp|svp|evp|vice president)\b"), 4.0),
-    (re.compile(r"\b(chief|ceo|cto|cfo|coo|cio|ciso|cmo|cpo|cro|founder|co-founder|owner|president|partner)\b"), 5.0),
+    (re.compile(r"\b(chief|ceo|cto|cfo|coo|cio|ciso|cmo|cpo|cro|founder|co-founder|president|partner)\b"), 5.0),
+    (re.compile(rf"\b{_OF_A_FIRM}owner\b"), 5.0),
     (re.compile(r"\b(director|head)\b"), 3.0),
-    (re.compile(r"\b(manager|lead|principal|supervisor)\b"), 2.0),
+    (re.compile(r"\b(manager|lead|principal|supervisor|owner)\b"), 2.0),
 )
 
 SIZE_EDGES = (10, 50, 200, 1000, 5000)  # employees; bucket 1 is up to the first edge, 6 above the last
@@ -72,6 +77,8 @@ MEDIUMS = {
 
 PRIORITIES = {"low": 1.0, "normal": 2.0, "medium": 2.0, "high": 3.0, "urgent": 4.0}
 CLOSED_TICKETS = frozenset({"solved", "closed", "deleted", "resolved"})
+# What adapters and publishers call the whole of a firm's e-mail. `marketing:17` is a part of it: one group, one list.
+EMAIL_PURPOSES = frozenset({"marketing", "email", "email marketing"})
 _EMAIL_REFUSALS = frozenset({EventType.EMAIL_UNSUBSCRIBED, EventType.EMAIL_SPAM})
 
 
@@ -115,9 +122,15 @@ def medium_intent(campaign: Campaign) -> float | None:
     return 1.0 if campaign.name or campaign.source or campaign.medium else None
 
 
-def email_consent(kind: EventType) -> float | None:
-    """0 where the act itself withdraws consent."""
-    return 0.0 if kind in _EMAIL_REFUSALS else None
+def email_consent(kind: EventType, said: Consent | None) -> float | None:
+    """1 granted, 0 withdrawn, of e-mail as a whole; None where a part of it is decided, or another purpose.
+
+    The act itself withdraws consent where it says nothing of e-mail in words.
+    """
+    purpose, _, part = _word(said.purpose if said else None).partition(":")
+    if said is None or re.sub(r"[_-]", " ", purpose) not in EMAIL_PURPOSES:
+        return 0.0 if kind in _EMAIL_REFUSALS else None
+    return None if part else float(said.granted)
 
 
 def ticket_is_open(kind: EventType, status: Any) -> float | None:

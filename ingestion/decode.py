@@ -176,8 +176,8 @@ def subject(body: bytes, headers: Mapping[str, str], adapter: Adapter) -> str | 
             found: msgspec.Raw | None = first
             for name in path.split("."):
                 found = None if found is None else _decode_fields(found).get(name)
-            if found is not None and (value := msgspec.json.decode(found, type=str | int | None)):
-                return plain_id(value)
+            if found is not None and (value := msgspec.json.decode(found, type=str | int | list[str] | None)):
+                return plain_id(value[0] if isinstance(value, list) else value)
     except (Quarantine, msgspec.DecodeError, UnicodeDecodeError, ValueError):
         return None
     return None

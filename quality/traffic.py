@@ -15,7 +15,7 @@ SEEN = 30  # samples that are enough to judge a source's fields; fewer go on int
 LEARNING = 3  # windows with enough samples before a new, vanished, retyped or emptier field is reported
 MEMORY = 12  # windows that are "the recent past"; of a source's fields, windows with enough samples
 ENOUGH = 200  # rows below which a share or a volume is not judged
-HABIT = 0.2  # share of samples that makes a field a habit, whose end is reported
+UNLIKELY = 1e-6  # chance at which a field that is rarely there is missing by itself, and nobody is alarmed
 CHANCE = 3.0  # standard errors that a share may move by itself
 
 EVERYTHING = "(all)"
@@ -172,18 +172,19 @@ class Past:
                 yield _row(f"{system}.{name}", null_change=-change)
 
     def _missed(self, window: Window) -> set[str]:
-        """Fields that were a habit in every recent window and that no sample of this one had."""
+        """Fields that no sample of this window had, although they were in so many of every recent one.
+
+        The least share that a recent window had counts: what a sender sends goes by what people do, not by dice.
+        """
         missed: set[str] = set()
         for system, source in window.sources.items():
             past = self._learned(system)
             if not source.tells or not past:
                 continue
-            gone = self._known.get(system, {}).keys() - source.fields.keys()
-            missed |= {
-                f"{system}.{name}"
-                for name in gone
-                if all(name in one.fields and one.fields[name].seen >= HABIT * one.samples for one in past)
-            }
+            for name in self._known.get(system, {}).keys() - source.fields.keys():
+                least = min(one.fields[name].seen / one.samples if name in one.fields else 0.0 for one in past)
+                if (1 - least) ** source.samples < UNLIKELY:
+                    missed.add(f"{system}.{name}")
         return missed
 
 

@@ -53,6 +53,7 @@ SOURCE = Source(
         "opens and deliveries in mailing.updated": "mailing.opened and mailing.delivered tell them",
         "attributes without a canonical meaning": "they may be personal: only named",
         "beforeUpdate": "of no use to a score",
+        "that a deal fell to 0 per cent": "a first stage may have that too: lost is what has a lostReason",
         "task.*, sequence.*, user.*, import.*, kaiaRecording.*": "not about a lead; quarantined by name",
     },
     about=("data.relationships.prospect.id", "data.id"),

@@ -1,7 +1,8 @@
 """Outreach's opportunities, and which prospects they are about.
 
 A stage comes as an id alone; whether it closes the deal is told by the probability that its CRM keeps with it: 100 per
-cent is won, and a fall to 0 is lost, as in Salesforce, from which Outreach takes its opportunities.
+cent is won. 0 per cent is a lost deal's as well as a first stage's, so that only a reason says that a deal is lost: a
+false outcome would be learned from, and the CRM from which Outreach takes its opportunities tells the true one.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def opportunity(scene: Scene) -> Draft:
     if stage is not None and status is not None:
         properties["dealstage"] = plain_id(stage).lower()
     elif stage is not None:
-        # The stage changed and the probability did not, so that the deal is as open or closed as it was.
+        # The stage changed, and the probability did not or fell to 0: the deal is as open or closed as it was.
         change += (Change("opportunityStage", new=plain_id(stage)),)
     company = scene.company()
     return draft_of(
@@ -60,9 +61,7 @@ def _status(scene: Scene) -> str | None:
         return "won"
     if text_of(scene.attributes.get("lostReason")):
         return "lost"
-    if scene.action == "updated" and probability == 0:
-        return "lost"
-    return "open" if probability is not None or scene.action == "created" else None
+    return "open" if probability or scene.action == "created" else None
 
 
 def opportunity_role(scene: Scene) -> Draft:

@@ -53,7 +53,14 @@ SOURCE = Source(
         "recordIds with a wildcard": "every record of the object changed: quarantined, read the object again",
         "SessionId": "a live credential",
     },
-    about=("data.payload.ChangeEventHeader.recordIds", "payload.ChangeEventHeader.recordIds", "fields.Id", "Id"),
+    about=(
+        "record",
+        "data.payload.ChangeEventHeader.recordIds",
+        "payload.ChangeEventHeader.recordIds",
+        "ChangeEventHeader.recordIds",
+        "fields.Id",
+        "Id",
+    ),
     opens=dict.fromkeys(salesforce_outbound.CONTENT_TYPES, salesforce_outbound.open_soap),
 )
 

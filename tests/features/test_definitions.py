@@ -16,7 +16,7 @@ from features.declarations import Days, DistinctDays, Hours
 from features.definitions import LEAD_SCORING
 from features.fold import fold_account, fold_lead
 from features.state import DAYS_KEPT, HOURS_KEPT, AccountState, LeadState
-from ingestion.contracts.event import Event, EventType
+from ingestion.contracts.event import Consent, Event, EventType
 from tests.features.conftest import (
     ACME,
     NOW,
@@ -133,6 +133,66 @@ def test_a_solved_ticket_is_not_open_and_has_no_priority() -> None:
     assert read("worst_ticket_priority", opened, solved) == 0.0
 
 
+def test_two_systems_may_give_their_tickets_the_same_number() -> None:
+    ours = event_of(ticket(EventType.TICKET_CREATED, "35436", priority="urgent"), at=NOW, offset=1)
+    theirs = msgspec.structs.replace(
+        event_of(ticket(EventType.TICKET_CREATED, "35436"), at=NOW, offset=2), source="/t/demo/x/y"
+    )
+    solved = msgspec.structs.replace(
+        event_of(ticket(EventType.TICKET_SOLVED, "35436"), at=NOW, offset=3), source="/t/demo/x/y"
+    )
+    assert read("open_tickets", ours, theirs) == 2.0
+    assert read("open_tickets", ours, theirs, solved) == 1.0
+    assert read("worst_ticket_priority", ours, theirs, solved) == 4.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "consent", "value"),
+    [
+        (EventType.CONSENT_CHANGED, Consent("marketing", True), 1.0),
+        (EventType.CONSENT_CHANGED, Consent("Email_Marketing", False), 0.0),
+        (EventType.CONSENT_CHANGED, Consent("analytics", True), None),
+        (EventType.LEAD_FORM_SUBMITTED, Consent("phone", False), None),
+        (EventType.CONSENT_CHANGED, Consent("marketing:17", True), None),
+        (EventType.EMAIL_UNSUBSCRIBED, Consent("marketing:17", False), None),
+        (EventType.EMAIL_UNSUBSCRIBED, Consent("marketing", False), 0.0),
+        (EventType.EMAIL_UNSUBSCRIBED, None, 0.0),
+        (EventType.EMAIL_SPAM, Consent("analytics", True), 0.0),
+        (EventType.EMAIL_OPENED, None, None),
+    ],
+)
+def test_email_consent_is_what_was_said_of_all_mail(
+    kind: EventType, consent: Consent | None, value: float | None
+) -> None:
+    assert read("email_consent", event_of(said(kind, consent=consent), at=NOW)) == value
+
+
+def test_who_leaves_one_list_goes_on_consenting_to_the_rest() -> None:
+    granted = event_of(said(EventType.CONSENT_CHANGED, consent=Consent("marketing", True)), at=NOW - TICK, offset=1)
+    left = event_of(said(EventType.EMAIL_UNSUBSCRIBED, consent=Consent("marketing:17", False)), at=NOW, offset=2)
+    assert read("email_consent", granted, left) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("title", "rank"),
+    [
+        ("Owner", 5.0),
+        ("Business Owner", 5.0),
+        ("Founder & Owner", 5.0),
+        ("Product Owner", 2.0),
+        ("Senior Product-Owner CRM", 2.0),
+        ("Process Owner Order to Cash", 2.0),
+        ("CEO and Product Owner", 5.0),
+        ("Head of Product, Product Owner", 3.0),
+        ("VP Product", 4.0),
+        ("Co-Owner", 5.0),
+        ("Data Engineer", 1.0),
+    ],
+)
+def test_seniority_is_of_the_firm_and_not_of_its_backlog(title: str, rank: float) -> None:
+    assert read("seniority", event_of(record(jobtitle=title), at=NOW)) == rank
+
+
 def test_days_since_the_last_activity_count_in_whole_seconds() -> None:
     event = event_of(page(), at=NOW - timedelta(hours=12) + timedelta(milliseconds=400))
     assert read("days_since_last_activity", event) == 0.5
@@ -195,7 +255,7 @@ def test_the_hash_changes_with_a_declaration_a_word_and_the_code(monkeypatch: py
     seen = {
         LEAD_SCORING.hash,
         replace(LEAD_SCORING, features=LEAD_SCORING.features[1:]).hash,
-        replace(LEAD_SCORING, revision=2).hash,
+        replace(LEAD_SCORING, revision=LEAD_SCORING.revision + 1).hash,
     }
     with monkeypatch.context() as patched:
         patched.setitem(vocabulary.STAGES, "fan", 8.0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
+
+import pytest
 
 from quality.traffic import LEARNING, NULL, Past, Window
 
@@ -90,6 +93,32 @@ def test_vanished_habit_is_missed_and_a_rare_field_is_not() -> None:
     assert "crm.email" in columns
     assert "crm.email" not in table[-1]
     assert "crm.plan" not in columns
+
+
+def test_field_that_a_fifth_of_the_bodies_have_may_be_missing_by_chance() -> None:
+    past = Past()
+    for number in range(LEARNING):
+        past.remember(window(start=number * 10.0, fields=FIELDS | {"url": 8}))
+    assert "crm.url" not in past.profile(window())[1]
+
+
+def test_field_that_once_was_rare_is_not_missed_though_it_was_frequent_since() -> None:
+    past = Past()
+    for number, there in enumerate((4, 30, 30, 30)):
+        past.remember(window(start=number * 10.0, fields=FIELDS | {"useragent": there}))
+    assert "crm.useragent" not in past.profile(window())[1]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.2, 0.25, 0.3])
+def test_days_of_windows_never_miss_a_field_that_is_rare_by_nature(share: float) -> None:
+    chance, missed = random.Random(17), 0
+    for _restart in range(400):
+        past = Past()
+        for number in range(LEARNING + 3):
+            now = window(start=number * 10.0, fields=FIELDS | {"url": sum(chance.random() < share for _ in range(40))})
+            missed += "crm.url" in set(past.profile(now)[1]) - set().union(*past.profile(now)[0])
+            past.remember(now)
+    assert not missed
 
 
 def test_retyped_field_is_unexpected_by_its_new_type_once_and_then_known() -> None:

@@ -170,8 +170,7 @@ def test_inbound_call_is_the_leads_own_act() -> None:
         ("created", {"probability": 0}, EventType.CRM_STAGE_CHANGED, "open"),
         ("updated", {"probability": 40}, EventType.CRM_STAGE_CHANGED, "open"),
         ("updated", {"probability": 100}, EventType.CRM_OUTCOME, "won"),
-        ("updated", {"probability": 0}, EventType.CRM_OUTCOME, "lost"),
-        ("updated", {"lostReason": "No budget for Jo"}, EventType.CRM_OUTCOME, "lost"),
+        ("updated", {"probability": 0, "lostReason": "No budget for Jo"}, EventType.CRM_OUTCOME, "lost"),
         ("destroyed", {"probability": 100}, EventType.CRM_STAGE_CHANGED, "deleted"),
     ],
 )
@@ -182,6 +181,15 @@ def test_probability_tells_how_a_deal_stands(
     assert (draft.type, draft.properties["deal_status"]) == (type_, status)
     assert draft.properties.get("outcome") == (status if type_ is EventType.CRM_OUTCOME else None)
     assert draft.text == attributes.get("lostReason")
+
+
+def test_stage_of_zero_per_cent_is_no_outcome_without_a_reason() -> None:
+    moved = read_one(
+        "outreach", outreach("opportunity.updated", 90001, STAMP | {"probability": 0}, opportunityStage=41)
+    )
+    assert moved.type is EventType.CRM_STAGE_CHANGED
+    assert moved.properties == {"object": "deal"}
+    assert Change("opportunityStage", new="41") in moved.change
 
 
 def test_won_deal_has_its_stage_amount_and_account() -> None:

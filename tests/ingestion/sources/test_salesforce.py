@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingestion.contracts.event import (
@@ -20,7 +21,9 @@ from ingestion.contracts.event import (
     ObjectRef,
 )
 from ingestion.contracts.raw import CONTENT_TYPE
+from ingestion.decode import subject
 from ingestion.errors import ContractBroken, Quarantine, Undecodable
+from ingestion.sources import ADAPTERS
 from tests.ingestion.sources.reading import RECEIVED, crm, email, read_all, read_one, reason
 from tests.ingestion.sources.samples_crm import (
     SALESFORCE_DEAL,
@@ -565,3 +568,12 @@ def test_events_of_one_transaction_follow_their_sequence() -> None:
     sequences = [read_one("salesforce", body).sequence or "" for body in (first, later, after)]
     assert sequences == sorted(sequences)
     assert RECEIVED - read_one("salesforce", first).time > timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("body", "record"), [(SALESFORCE_LEAD, LEAD), (SALESFORCE_PUBSUB, CONTACT), (SALESFORCE_DEAL, DEAL)]
+)
+def test_change_event_is_keyed_by_its_record_so_that_its_changes_keep_their_order(
+    body: dict[str, Any], record: str
+) -> None:
+    assert subject(msgspec.json.encode(body), {}, ADAPTERS["salesforce"]) == record
