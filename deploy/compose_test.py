@@ -21,7 +21,9 @@ from deploy.standin.images import provide_images
 from ingestion.contracts.event import SCHEMA
 
 _STORES = ("kafka", "postgres", "redis")
-_PROCESSES = ("mlflow", "features", "ingest", "receiver", "api")
+_PROCESSES = ("mlflow", "features", "ingest", "receiver", "hydrate", "api")
+_OUTWARD = ("receiver", "hydrate")  # they talk to the internet, and must hold none of the platform's keys
+_KEYS = {"LEADLINE_IDENTITY_KEY", "LEADLINE_MASTER_KEY", "LEADLINE_API_KEYS", "LEADLINE_ONLINE_STORE"}
 _ANSWER_FIELDS = {"id", "score", "tier", "route", "model", "policy"}
 
 
@@ -113,6 +115,9 @@ def _check_hardening(stack: Stack) -> None:
         require(config["User"] not in {"", "0", "root"}, f"{service}: runs as root")
         if service != "init":
             require(state["State"].get("Health", {}).get("Status") == "healthy", f"{service}: is not healthy")
+        given = {variable.partition("=")[0] for variable in config["Env"]}
+        require(service not in _OUTWARD or not given & _KEYS, f"{service}: was given {given & _KEYS}")
+    require(set(_OUTWARD) <= stack.states().keys(), f"not all of {_OUTWARD} run")
     kept = stack.compose("exec", "--no-TTY", "api", "ls", "-A", "/var/lib/leadline").split()
     require("secrets.env" not in kept, "secrets that the environment brings were written to the volume `home`")
 

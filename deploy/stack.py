@@ -27,6 +27,13 @@ _CONNECTIONS = """
 sender = "standard-webhooks"
 account = "compose-test"
 secrets = ["env:WEBHOOK_SECRET"]
+
+[compose-test-leads]
+sender = "meta-lead-ads"
+account = "compose-test"
+secrets = ["env:WEBHOOK_SECRET"]
+[compose-test-leads.fetch]
+token = "env:FETCH_TOKEN"
 """
 
 
@@ -46,6 +53,7 @@ class Stack:
         self._folder = folder
         (folder / "connections.toml").write_text(_CONNECTIONS)
         (folder / "connections.env").write_text(f"WEBHOOK_SECRET={self._webhook_secret}\n")
+        (folder / "fetch.env").write_text(f"FETCH_TOKEN={secrets.token_hex(16)}\n")
         env_file = folder / "compose.env"
         env_file.touch(mode=0o600)
         env_file.write_text("".join(f"{name}={value}\n" for name, value in self._variables().items()))
@@ -66,6 +74,8 @@ class Stack:
             "LEADLINE_VERSION": "compose-test",
             "LEADLINE_CONNECTIONS": str(self._folder / "connections.toml"),
             "LEADLINE_CONNECTION_SECRETS": str(self._folder / "connections.env"),
+            "LEADLINE_FETCH_SECRETS": str(self._folder / "fetch.env"),
+            "COMPOSE_PROFILES": "hydration",
             "PUBLISHED_API_PORT": str(self.api_port),
             "PUBLISHED_RECEIVER_PORT": str(self.receiver_port),
             "PUBLISHED_MLFLOW_PORT": str(_free_port()),

@@ -30,7 +30,7 @@ from ingestion.metrics import (
 )
 from ingestion.pipeline import Pipeline
 from ingestion.privacy import Vault
-from ingestion.settings import PlatformSettings, ReceiverSettings
+from ingestion.settings import HydrationSettings, PlatformSettings, ReceiverSettings
 from ingestion.trace_export import tracer_of
 from ingestion.worker import CrashPoint, IngestionWorker, never, publish_verdicts
 
@@ -146,7 +146,7 @@ def run_receiver(settings: ReceiverSettings, *, host: str, port: int) -> None:
 
 
 def run_hydration(
-    settings: PlatformSettings,
+    settings: HydrationSettings,
     stop: threading.Event,
     patience: Patience | None = None,
     metrics: HydrationMetrics | None = None,
@@ -161,7 +161,7 @@ def run_hydration(
 
 
 async def _hydrate(
-    settings: PlatformSettings,
+    settings: HydrationSettings,
     apis: Mapping[Owner, Api],
     stop: threading.Event,
     patience: Patience | None,

@@ -61,10 +61,37 @@ class ReceiverSettings(BaseSettings):
         return {name: value for name, value in values.items() if value != ""}
 
 
-class PlatformSettings(ReceiverSettings):
-    """Where the platform's brokers and stores are, and its keys."""
+class HydrationSettings(ReceiverSettings):
+    """What hydration needs: what is to be fetched waits in the database. It talks to the internet and holds no key."""
 
     home: Path = Field(Path(".local"), alias="LEADLINE_HOME", description="Folder of everything embedded.")
+    database_url: str = Field("", alias="LEADLINE_DATABASE_URL", description="SQLAlchemy URL; else SQLite.")
+    instance: str | None = Field(
+        None,
+        alias="LEADLINE_INSTANCE",
+        pattern=r"^[A-Za-z0-9._-]{1,60}$",
+        description="This worker's lasting name: a restarted one takes its partitions back at once.",
+    )
+
+    @model_validator(mode="after")
+    def _place_embedded_stores(self) -> Self:
+        for name, default in self._embedded().items():
+            if getattr(self, name) in ("", Path()):
+                object.__setattr__(self, name, default)
+        return self
+
+    def _embedded(self) -> dict[str, str | Path]:
+        """Where the stores are that no setting names."""
+        return {"database_url": f"sqlite:///{self.home}/leadline.db"}
+
+    def membership(self, group: str) -> dict[str, str]:
+        """The consumer's part in `group`: a static member (KIP-345) if this worker has a lasting name."""
+        return {"group.instance.id": f"{group}-{self.instance}"} if self.instance else {}
+
+
+class PlatformSettings(HydrationSettings):
+    """Where the platform's brokers and stores are, and its keys."""
+
     tenant: str = Field("demo", alias="LEADLINE_TENANT", pattern=r"^[a-z0-9-]{1,40}$", description="In event sources.")
     staff_domains: str = Field(
         "", alias="LEADLINE_STAFF_DOMAINS", description="E-mail domains of your own people, comma-separated."
@@ -80,7 +107,6 @@ class PlatformSettings(ReceiverSettings):
         alias="LEADLINE_IDENTITY_LISTS",
         description="Folder of additions to the lists of role mailboxes, throw-away and free-mail domains.",
     )
-    database_url: str = Field("", alias="LEADLINE_DATABASE_URL", description="SQLAlchemy URL; else SQLite.")
     lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
     online_store: str = Field(
         "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."
@@ -106,12 +132,6 @@ class PlatformSettings(ReceiverSettings):
     schema_subjects: str = Field(
         "", alias="LEADLINE_SCHEMA_SUBJECTS", description="Subjects, comma-separated, whose schemas are allowed."
     )
-    instance: str | None = Field(
-        None,
-        alias="LEADLINE_INSTANCE",
-        pattern=r"^[A-Za-z0-9._-]{1,60}$",
-        description="This worker's lasting name: a restarted one takes its partitions back at once.",
-    )
 
     @field_validator("identity_key", "master_key")
     @classmethod
@@ -124,26 +144,14 @@ class PlatformSettings(ReceiverSettings):
             raise ValueError(f"must be {KEY_BYTES * 2} hex digits; make one with `openssl rand -hex {KEY_BYTES}`")
         return value
 
-    @model_validator(mode="after")
-    def _place_embedded_stores(self) -> Self:
-        embedded = {
-            "database_url": (self.database_url, f"sqlite:///{self.home}/leadline.db"),
-            "lake": (self.lake != Path(), self.home / "lake"),
-            "mlflow_tracking_uri": (self.mlflow_tracking_uri, f"sqlite:///{self.home}/mlflow.db"),
-        }
-        for name, (given, default) in embedded.items():
-            if not given:
-                object.__setattr__(self, name, default)
-        return self
+    def _embedded(self) -> dict[str, str | Path]:
+        mlflow = f"sqlite:///{self.home}/mlflow.db"
+        return super()._embedded() | {"lake": self.home / "lake", "mlflow_tracking_uri": mlflow}
 
     def as_tenant(self) -> Tenant:
         """What source adapters know of the firm whose events these are."""
         domains, apps = (frozenset(filter(None, value.split(","))) for value in (self.staff_domains, self.own_apps))
         return Tenant(self.tenant, domains, apps, self.product_scope or None)
-
-    def membership(self, group: str) -> dict[str, str]:
-        """The consumer's part in `group`: a static member (KIP-345) if this worker has a lasting name."""
-        return {"group.instance.id": f"{group}-{self.instance}"} if self.instance else {}
 
     @property
     def identity_key_bytes(self) -> bytes:
@@ -168,6 +176,11 @@ def load() -> PlatformSettings:
 def load_receiver() -> ReceiverSettings:
     """The settings of the receiver. Raises what `load` raises."""
     return _from_environment(ReceiverSettings)
+
+
+def load_hydration() -> HydrationSettings:
+    """The settings of hydration. Raises what `load` raises."""
+    return _from_environment(HydrationSettings)
 
 
 def _from_environment(kind: type[Settings]) -> Settings:

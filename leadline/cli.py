@@ -141,7 +141,7 @@ def hydrate(
     from ingestion.app import run_hydration
     from leadline.hydration import retry_failed, show_failed
 
-    settings = environment.settings()
+    settings = environment.hydration_settings()
     if failed:
         show_failed(settings, console)
     if retry:

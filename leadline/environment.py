@@ -7,7 +7,14 @@ import signal
 import threading
 from pathlib import Path
 
-from ingestion.settings import PlatformSettings, ReceiverSettings, load, load_receiver
+from ingestion.settings import (
+    HydrationSettings,
+    PlatformSettings,
+    ReceiverSettings,
+    load,
+    load_hydration,
+    load_receiver,
+)
 from leadline import keys
 
 BROKER_FILE = "broker"  # bootstrap servers of the embedded broker that is running
@@ -43,6 +50,12 @@ def receiver_settings() -> ReceiverSettings:
     """The receiver's settings; the broker of an embedded home is found as `settings` finds it, its secrets are not."""
     _find_embedded_broker(home())
     return load_receiver()
+
+
+def hydration_settings() -> HydrationSettings:
+    """Hydration's settings; the broker of an embedded home is found as `settings` finds it, its secrets are not."""
+    _find_embedded_broker(home())
+    return load_hydration()
 
 
 def _find_embedded_broker(folder: Path) -> None:

@@ -10,12 +10,12 @@ from rich.table import Table
 
 from ingestion.database import open_database
 from ingestion.hydration.table import Hydrations
-from ingestion.settings import PlatformSettings
+from ingestion.settings import HydrationSettings
 
 SHOWN = 1_000
 
 
-def show_failed(settings: PlatformSettings, console: Console) -> None:
+def show_failed(settings: HydrationSettings, console: Console) -> None:
     """The newest failures as a table: what, why, and which raw message asked for it."""
     failures = Hydrations(open_database(settings.database_url)).failures(SHOWN)
     table = Table(header_style="bold", title=f"{len(failures):,} could not be fetched", title_justify="left")
@@ -28,7 +28,7 @@ def show_failed(settings: PlatformSettings, console: Console) -> None:
     console.print(table)
 
 
-def retry_failed(settings: PlatformSettings, console: Console) -> None:
+def retry_failed(settings: HydrationSettings, console: Console) -> None:
     """Let all failures wait again: the running worker fetches them within their APIs' rates."""
     waiting = Hydrations(open_database(settings.database_url)).retry(time.time())
     console.print(f"{waiting:,} wait again")

@@ -28,6 +28,7 @@ from tests.ingestion.hydration.conftest import TOKENS, write_connections
 from tests.ingestion.test_worker import KEY, Stage
 
 SERVICES = ("receive", "hydrate", "ingest", "lake")
+KEYLESS = ("receive", "hydrate")  # they talk to the internet
 SECRET = b"0123456789abcdef"
 
 
@@ -46,8 +47,6 @@ class Services:
             "LEADLINE_HOME": str(folder),
             "LEADLINE_DATABASE_URL": f"sqlite:///{folder}/leadline.db",
             "LEADLINE_CONNECTIONS": str(write_connections(folder / "connections.toml", vendors)),
-            "LEADLINE_IDENTITY_KEY": KEY.hex(),
-            "LEADLINE_MASTER_KEY": KEY.hex(),
         }
 
     @contextmanager
@@ -67,6 +66,8 @@ class Services:
     def _process(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
         words = ["--port", str(self.receiver_port)] if name == "receive" else []
         given = os.environ | self._environment | {"LEADLINE_METRICS_PORT": str(self.ports[name])}
+        if name not in KEYLESS:
+            given |= {"LEADLINE_IDENTITY_KEY": KEY.hex(), "LEADLINE_MASTER_KEY": KEY.hex()}
         process = subprocess.Popen([sys.executable, "-m", "leadline", name, *words], env=given)
         try:
             yield process
