@@ -14,6 +14,7 @@ import typer.main
 
 from leadline.cli import app
 from leadline.contracts import stale
+from scripts.metrics_page import PAGE, page
 
 ROOT = Path(__file__).resolve().parent.parent
 _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -42,6 +43,8 @@ def main() -> int:
         problems += [f"{name}: `make {word}` is no target" for word in set(_MAKE.findall(text)) - targets]
         problems += [f"{name}: `leadline {word}` is no command" for word in set(_COMMAND.findall(text)) - commands]
     problems += [f"{name}: is out of date; run `leadline contracts write`" for name in stale()]
+    if PAGE.read_text() != page():
+        problems.append("docs/metrics.md: is out of date; run `python -m scripts.metrics_page`")
     problems += forbidden_names()
     sys.stdout.writelines(f"{problem}\n" for problem in sorted(problems))
     sys.stdout.write(f"docs: {len(documents)} documents, {len(problems)} problems\n")

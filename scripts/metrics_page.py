@@ -22,6 +22,7 @@ DECLARED: dict[str, tuple[type[Any], ...]] = {
     "leadline serve, stream, enrich, ledger": (ScoringMetrics,),
 }
 _UNITS = ("seconds", "bytes", "messages", "records", "rows")
+_ENDINGS = {"counter": "_total", "info": "_info"}
 _HEAD = """# Metrics
 
 Every worker answers `/metrics` on `LEADLINE_METRICS_PORT`, in Prometheus' text format, beside Python's own and the
@@ -54,7 +55,7 @@ def declared(kinds: tuple[type[Any], ...]) -> Iterator[MetricWrapperBase]:
 
 def name_of(metric: MetricWrapperBase) -> str:
     """As it is scraped: a counter's ends with `_total`."""
-    return f"{metric._name}_total" if metric._type == "counter" else metric._name
+    return f"{metric._name}{_ENDINGS.get(str(metric._type), '')}"
 
 
 def _table(kinds: tuple[type[Any], ...]) -> str:
