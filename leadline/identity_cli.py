@@ -52,7 +52,7 @@ def conflicts(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List what waits for a person: what resolution refused to believe, such as two contacts on one login.
+    """List what waits for a person: what resolution refused to believe, and what `suggest` found.
 
     An entry is closed by `dismiss`, by `unmerge`, or because the two have become one person.
     """
@@ -114,3 +114,17 @@ def dismiss(
     from leadline.review import dismiss
 
     dismiss(environment.settings(), one, other or one, by, reason, console)
+
+
+@app.command()
+def suggest(
+    threshold: Annotated[float, typer.Option(min=0.5, max=1.0, help="Least probability.")] = 0.8,
+) -> None:
+    """Look for people who are probably one, and put them on the review queue. Nothing is joined by itself.
+
+    Compares names, phone numbers and companies, which are opened in this process's memory alone. Offline, in place of
+    the last suggestions; whoever was dismissed or parted is not suggested again. Needs the extra `splink`.
+    """
+    from leadline.suggest import suggest
+
+    suggest(environment.settings(), threshold, console)

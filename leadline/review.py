@@ -33,8 +33,8 @@ def list_conflicts(settings: PlatformSettings, limit: int, every: bool, as_json:
     if as_json:
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
         return
-    table = Table(title="Identity conflicts", title_justify="left", header_style="bold")
-    for name in ("found", "one", "other", "refused because", "said by", *(["state"] if every else [])):
+    table = Table(title="For somebody to judge", title_justify="left", header_style="bold")
+    for name in ("found", "one", "other", "why", "said by", *(["state"] if every else [])):
         table.add_column(name, overflow="fold")
     for each in found:
         table.add_row(*_cells(each), *([each.state.value] if every else []))
@@ -43,7 +43,8 @@ def list_conflicts(settings: PlatformSettings, limit: int, every: bool, as_json:
 
 def _cells(item: Item) -> tuple[str, ...]:
     other = "" if item.a == item.b else item.b
-    return f"{item.found:%Y-%m-%d %H:%M}", item.a, other, item.reason, f"{item.stream} at {item.position >> 16}"
+    said_by = f"{item.stream} at {item.position >> 16}" if item.probability is None else "suggest"
+    return f"{item.found:%Y-%m-%d %H:%M}", item.a, other, item.reason, said_by
 
 
 def unmerge(settings: PlatformSettings, one: str, other: str, by: str, reason: str, out: Console) -> None:

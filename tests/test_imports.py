@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-FORBIDDEN = {"great_expectations", "pyspark", "mlflow.server", "sklearn", "shap", "matplotlib"}
+FORBIDDEN = {"great_expectations", "pyspark", "mlflow.server", "sklearn", "shap", "matplotlib", "splink"}
 
 
 @pytest.fixture(scope="module")

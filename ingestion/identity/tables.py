@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -121,7 +122,18 @@ dismissals = Table(
     Column("position", BigInteger, nullable=False),
 )
 
-IDENTITY_TABLES = (identifiers, edges, withdrawals, leads, merges, conflicts, dismissals)
+suggestions = Table(
+    "suggestions",
+    metadata,
+    # Of the last search for duplicates: the identifiers that two leads are minted from; the smaller first.
+    Column("a", _HASH, primary_key=True),
+    Column("b", _HASH, primary_key=True),
+    Column("probability", Float, nullable=False),
+    Column("agreed", Text, nullable=False),
+    Column("time", BigInteger, nullable=False),
+)
+
+IDENTITY_TABLES = (identifiers, edges, withdrawals, leads, merges, conflicts, dismissals, suggestions)
 
 
 def among(connection: Connection, column: Column[Any], values: Collection[str | int]) -> ColumnElement[bool]:

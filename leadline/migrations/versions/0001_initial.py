@@ -187,3 +187,12 @@ def upgrade() -> None:
         sa.Column("account", sa.String(length=40), nullable=True),
         sa.PrimaryKeyConstraint("key", name="pk_seen"),
     )
+    op.create_table(
+        "suggestions",
+        sa.Column("a", sa.String(length=32), nullable=False),
+        sa.Column("b", sa.String(length=32), nullable=False),
+        sa.Column("probability", sa.Float(), nullable=False),
+        sa.Column("agreed", sa.Text(), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("a", "b", name="pk_suggestions"),
+    )
