@@ -205,7 +205,7 @@ class IngestionWorker:
             self._producer.send(IDENTITY_TOPIC, key=ended(forwarding), value=encode_json(forwarding))
         quarantine.send(self._producer, outcome.quarantined)
         verdict = conflicts.verdict_on(outcome.conflicts, len(outcome.good))
-        if verdict is not None:
+        if verdict is not None:  # a crash may swallow it, for a conflict is new once; the review queue keeps it
             self._alert(verdict)
 
     def _count(self, elements: Sequence[Element], outcome: Outcome, seconds: float) -> None:

@@ -125,4 +125,7 @@ observations = st.builds(
 partings = st.builds(parting, st.sampled_from(WORLD), st.sampled_from(WORLD), st.integers(0, 3))
 two_of_them = st.lists(st.sampled_from(LINKABLE), min_size=2, max_size=2, unique_by=hash_of)
 linkings = st.builds(lambda two, minute: linking(two[0], two[1], minute), two_of_them, st.integers(0, 3))
-histories = st.lists(st.one_of(observations, observations, observations, partings, linkings), max_size=14)
+dismissings = st.builds(
+    lambda two, minute: dismissing(hash_of(two[0]), hash_of(two[1]), minute), two_of_them, st.integers(0, 3)
+)
+histories = st.lists(st.one_of(observations, observations, observations, partings, linkings, dismissings), max_size=14)
