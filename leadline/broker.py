@@ -171,8 +171,8 @@ class KafkaBroker(_Stopping):
             patience: How long `start` waits for the port to answer.
         """
         self._directory = directory.resolve()
-        self._port = port if port is not None else _free_port()
-        self._controller_port = _free_port(other_than=self._port)
+        self._port = port if port is not None else free_port()
+        self._controller_port = free_port(other_than=self._port)
         self._heap = heap
         self._settings = dict(settings or {})
         self._patience = patience
@@ -416,7 +416,7 @@ def _server_settings(data: Path, port: int, controller_port: int) -> dict[str, s
     }
 
 
-def _free_port(other_than: int | None = None) -> int:
+def free_port(other_than: int | None = None) -> int:
     """A port nobody listens on now. Another process may still take it first: `start` then says so."""
     for port in random.sample(_PORTS, k=200):
         if port != other_than and _is_free(port):

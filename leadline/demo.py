@@ -17,6 +17,7 @@ from governance.evidence import LakeView
 from governance.trace import trace
 from ingestion.database import open_database
 from leadline import show
+from leadline.broker import free_port
 from leadline.checks import Checks, compare_online_offline, compare_recompute
 from leadline.client import ScoringClient
 from leadline.company import generate
@@ -30,7 +31,6 @@ from registry.app import run_training
 from scoring.decision import Decision
 from scoring.ledger import Ledger
 
-API_PORT = 18_080
 SINGLE_REQUESTS = 1_000
 BEST = 10
 KEPT = frozenset({"lock"})
@@ -110,7 +110,7 @@ class Demo:
                 lambda step: self._progress.update(task, description=f"training on outcomes: {step}"),
             )
         with self._phase("starting the scoring API"):
-            client = platform.start_api(API_PORT)
+            client = platform.start_api(free_port())
             platform.start("stream")
         with self._phase("scoring every lead") as task:
             leads = [lead for lead, *_ in newest_leads(platform.settings)]
