@@ -25,10 +25,20 @@ from confluent_kafka.admin import AdminClient
 
 from leadline.broker import BrokerSetupError, open_broker
 
+# On busy cores scikit-learn's threads wait for one another longer than they work, here and in every process started.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 hypothesis.settings.register_profile("leadline", deadline=None)  # shared machines: time is not what is tested
 hypothesis.settings.load_profile("leadline")
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+# Several test processes (pytest-xdist) never take a port from one another, nor a broker its own while it is down: those
+# choose above 20,000.
+PORTS = range(
+    10_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")),
+    18_000,
+    int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
+)
 THOROUGH = int(os.environ.get("LEADLINE_THOROUGH", "1"))  # `make faults` asks for 10
 _numbers = itertools.count(1)
 
@@ -205,8 +215,8 @@ def _dying_with_us(already_setpriv: bool) -> list[str]:
 
 
 def free_port() -> int:
-    """A port below Linux's ephemeral range that nobody listens on now."""
-    for port in random.sample(range(20_000, 32_000), 200):
+    """A port below Linux's ephemeral range that nobody listens on now, and no other test process is given."""
+    for port in random.sample(PORTS, 200):
         if not answers(port):
             return port
     raise AssertionError("no free port found")
@@ -229,5 +239,5 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIEN
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[..., None]:
-    """`eventually(condition, what, seconds=30)`: poll until it holds, else fail naming it."""
+    """`eventually(condition, what, seconds=60)`: poll until it holds, else fail naming it."""
     return wait_until
