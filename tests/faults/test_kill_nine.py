@@ -29,8 +29,10 @@ from tests.faults.workers import Workers
 SEEDS = range(tries(20))
 LEADS = 60
 END = datetime(2026, 1, 1, tzinfo=UTC)
-DRAINED_SECONDS = 120
+DRAINED_SECONDS = 240
 KEY = "11" * 32
+
+pytestmark = pytest.mark.timeout(2 * DRAINED_SECONDS + 60)
 
 
 @dataclass(frozen=True)

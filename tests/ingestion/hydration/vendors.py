@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -51,6 +52,7 @@ class Asked(NamedTuple):
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    at: float  # monotonic seconds
 
 
 @dataclass
@@ -70,6 +72,10 @@ class Vendors:
         """How often each path was asked."""
         return Counter(one.path for one in self.asked)
 
+    def seconds(self, first: int, last: int) -> float:
+        """How long after one question another one came, both by their place in `asked`."""
+        return self.asked[last].at - self.asked[first].at
+
     def reply(self, path: str) -> Reply:
         found = self.replies.get(path)
         if found is None:
@@ -85,7 +91,7 @@ def _handler(vendors: Vendors) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
-            vendors.asked.append(Asked(parts.path, dict(parse_qsl(parts.query)), headers))
+            vendors.asked.append(Asked(parts.path, dict(parse_qsl(parts.query)), headers, time.monotonic()))
             reply = vendors.reply(parts.path)
             if reply.until is not None:
                 reply.until.wait(60)
