@@ -37,7 +37,8 @@ test: $(STAMP) ## Every test, by three processes side by side
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 faults: $(STAMP) ## Faults and properties at length: ten times the seeds and cases of `make test` (about an hour)
-	@LEADLINE_THOROUGH=10 $(BIN)/python -m pytest tests/faults tests/ingestion/identity tests/features/test_parting.py
+	@LEADLINE_THOROUGH=10 $(BIN)/python -m pytest tests/faults tests/ingestion/identity tests/ingestion/contracts \
+		tests/features/test_parting.py
 
 check: $(STAMP) ## Exactly what CI checks: ruff, mypy, import order, contracts, documents, secrets
 	@$(BIN)/ruff check .

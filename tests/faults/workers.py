@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -12,16 +11,13 @@ from multiprocessing.process import BaseProcess
 from features.app import run_features
 from ingestion.app import run_ingestion, run_lake
 from ingestion.settings import PlatformSettings
+from tests.processes import processes
 
-PRELOADED = ["features.app", "ingestion.app", "quality.gx", "tests.faults.workers"]
 RUNNERS: dict[str, Callable[[PlatformSettings, threading.Event], None]] = {
     "ingest": run_ingestion,
     "features": run_features,
     "lake": run_lake,
 }
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(PRELOADED)
 
 
 def _run(name: str, settings: PlatformSettings, parent: int) -> None:
@@ -50,7 +46,7 @@ class Workers:
 
     def start(self, name: str) -> None:
         """Start it; returns at once."""
-        process = _context.Process(target=_run, args=(name, self._settings, os.getpid()), daemon=True)
+        process = processes.Process(target=_run, args=(name, self._settings, os.getpid()), daemon=True)
         process.start()
         self._processes[name] = process
 

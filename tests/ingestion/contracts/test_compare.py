@@ -27,6 +27,7 @@ from ingestion.contracts.odcs import (
 )
 from ingestion.contracts.version import Level, Version
 from ingestion.sources.topics import raw_contracts
+from tests.conftest import tries
 from tests.ingestion.contracts.documents import corners
 
 NAMES = ("a", "b", "c", "d", "e")
@@ -169,7 +170,7 @@ def _confined(contract: Contract) -> dict[str, str]:
     return found
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=tries(300))
 @given(objects(), st.lists(edits(), min_size=1, max_size=3))
 def test_a_change_asks_for_a_model_exactly_when_an_old_document_or_an_old_reader_breaks(
     fields: tuple[Property, ...], edit: list[Callable[[tuple[Property, ...]], tuple[Property, ...]]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -24,9 +23,7 @@ from ingestion.worker import raw_of
 from tests.conftest import wait_until
 from tests.ingestion.importer.conftest import PARTITIONS, Topics, call, write_lines
 from tests.ingestion.test_worker import Stage
-
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(["tests.ingestion.importer.conftest"])
+from tests.processes import processes
 
 
 def _numbers(records: list[Record]) -> list[int]:
@@ -135,7 +132,7 @@ def test_kill_nine_at_any_moment_loses_no_row_and_repeats_few(
 
     for moment in [*moments, None]:
         arguments = (topics.bootstrap, topics.folder, file, known_at, settle_messages)
-        process = _processes.Process(target=_run, args=arguments, daemon=True)
+        process = processes.Process(target=_run, args=arguments, daemon=True)
         process.start()
         if moment is not None:
             _wait_until_sent(topics.folder, moment)
@@ -213,8 +210,8 @@ def test_memory_does_not_grow_with_the_file(known_at: KnownAt, topics: Topics, t
     for rows in (1_000, 40_000):
         values = (call(number, context={"note": text}) for number in range(rows))
         file = write_lines(tmp_path / f"{rows}.jsonl", list(values))
-        queue = _processes.Queue()
-        process = _processes.Process(target=_peak, args=(topics.bootstrap, topics.folder, file, known_at, queue))
+        queue = processes.Queue()
+        process = processes.Process(target=_peak, args=(topics.bootstrap, topics.folder, file, known_at, queue))
         process.start()
         peaks.append(queue.get(timeout=240))
         process.join()
