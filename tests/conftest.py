@@ -1,4 +1,4 @@
-"""Real backends for every test that asks: Kafka, Postgres and Redis, each started once a run, on demand.
+"""Real backends for every test that asks: Kafka, Postgres and Redis, each started once a test process, on demand.
 
 A backend that this machine lacks skips the tests that need it; with `LEADLINE_REQUIRE_BACKENDS=1` (CI) it fails them.
 """
