@@ -28,7 +28,8 @@ from leadline.broker import BrokerSetupError, open_broker
 # On busy cores scikit-learn's threads wait for one another longer than they work, here and in every process started.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-hypothesis.settings.register_profile("leadline", deadline=None)  # shared machines: time is not what is tested
+# Busy machines: time is not what is tested.
+hypothesis.settings.register_profile("leadline", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("leadline")
 
 PATIENCE_SECONDS = 60.0
