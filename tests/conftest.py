@@ -32,7 +32,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.settings.register_profile("leadline", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("leadline")
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0  # a process may take a minute to start on busy cores
 # Several test processes (pytest-xdist) never take a port from one another, nor a broker its own while it is down: those
 # choose above 20,000.
 PORTS = range(
@@ -240,5 +240,5 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIEN
 
 @pytest.fixture(scope="session")
 def eventually() -> Callable[..., None]:
-    """`eventually(condition, what, seconds=60)`: poll until it holds, else fail naming it."""
+    """`eventually(condition, what, seconds=120)`: poll until it holds, else fail naming it."""
     return wait_until

@@ -80,7 +80,7 @@ def _phone(value: str) -> str | None:
     """Digits, with a + where the country is known (E.164 has 8 to 15 of them)."""
     text = normalize("NFKC", value).strip()
     digits = "".join(character for character in text if character in "0123456789")
-    if text.startswith("00"):
+    if not text.startswith("+") and digits.startswith("00"):
         digits, text = digits[2:], "+"
     if not 8 <= len(digits) <= 15 or _is_filler(digits):
         return None

@@ -353,7 +353,7 @@ def _environment(settings: PlatformSettings) -> Mapping[str, str]:
 
 
 def _wait_for_questions(vendors: Vendors, number: int) -> None:
-    wait_until(lambda: len(vendors.asked) >= number, f"{number} questions", 60)
+    wait_until(lambda: len(vendors.asked) >= number, f"{number} questions")
 
 
 def test_kill_nine_while_fetching_loses_nothing(hydration: Hydration) -> None:
