@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import identity, ingestion, pipeline, receiver, scoring
+from benchmarks import identity, ingestion, pipeline, receiver, scoring, soak
 from benchmarks.result import Result
 from leadline import environment
 from leadline.errors import LeadlineError
@@ -27,12 +27,16 @@ class Which(StrEnum):
     IDENTITY = "identity"
     SCORING = "scoring"
     RECEIVER = "receiver"
+    SOAK = "soak"
 
 
 def main(
     events: Annotated[int, typer.Option(min=5_000, help="About how many events go through the pipeline.")] = 60_000,
     raw_events: Annotated[int, typer.Option(min=50_000, help="About how many go through ingestion alone.")] = 300_000,
     records: Annotated[int, typer.Option(min=50_000, help="How many are resolved to people.")] = 1_000_000,
+    soak_events: Annotated[
+        int, typer.Option(min=1, help="About how many go through one long-lived worker.")
+    ] = 2_000_000,
     rounds: Annotated[int, typer.Option(min=5, help="Rounds of each comparison.")] = 7,
     home: Annotated[Path | None, typer.Option(help="What a demo has left. Default: .local, or LEADLINE_HOME.")] = None,
     out: Annotated[Path, typer.Option(help="Where results and the homes made for them go.")] = Path(".local/bench"),
@@ -49,6 +53,7 @@ def main(
         Which.INGESTION: lambda: ingestion.run(folder, events=raw_events, rounds=rounds, console=console),
         Which.IDENTITY: lambda: identity.run(folder, count=records, rounds=rounds, console=console),
         Which.RECEIVER: lambda: receiver.run(folder, rounds=rounds, console=console),
+        Which.SOAK: lambda: soak.run(folder, events=soak_events, console=console),
         Which.SCORING: lambda: scoring.run(folder, home=demo, rounds=rounds, console=console),
     }
     for which, run in runs.items():

@@ -7,25 +7,30 @@ committed everything.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from rich.console import Console
 
 from benchmarks.draining import left_after_first_commit, until
-from benchmarks.machine import Load, LoadMeter, cpu_seconds, on_core
+from benchmarks.machine import Load, LoadMeter, cpu_seconds, on_core, own_environment
 from benchmarks.traffic import TOPIC
 from ingestion.app import INGESTION_GROUP
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.kafka import Lags, create_topics
 from leadline.child import dying_with_us
+from leadline.company import RawOut
 from leadline.errors import StackError
+from leadline.home import occupied
 from leadline.platform import Platform
+from leadline.seed import Publisher, publish_all
 from leadline.setup import PARTITIONS
 
 OURS, QUIX = "ingestion", "Quix Streams"
@@ -53,11 +58,11 @@ class Worker:
 
     def drain(self) -> None:
         """Block until it has committed everything. Raises `StackError` if it dies before."""
-        until(lambda: self.lags.of(_GROUPS[self.arm], [TOPIC]) == 0, self._require_running)
+        until(lambda: self.lags.of(_GROUPS[self.arm], [TOPIC]) == 0, self.require_running)
 
     def timed(self, total: int) -> Speed:
         """Block as `drain` does; the speed of what it had not committed yet of `total` messages."""
-        left = left_after_first_commit(self.lags, _GROUPS[self.arm], [TOPIC], total, self._require_running)
+        left = left_after_first_commit(self.lags, _GROUPS[self.arm], [TOPIC], total, self.require_running)
         meter, cpu, began = LoadMeter(), cpu_seconds(self.process.pid), time.monotonic()
         self.drain()
         return Speed(
@@ -66,17 +71,35 @@ class Worker:
             load=meter.read(),
         )
 
-    def _require_running(self) -> None:
+    def require_running(self) -> None:
+        """Raises `StackError` if it has ended."""
         if (status := self.process.poll()) is not None:
             tail = self.log.read_text(errors="replace")[-1_000:]
             raise StackError(f"{self.arm} ended with status {status}. The end of {self.log}:\n{tail}")
 
 
 @contextmanager
-def running(arm: str, platform: Platform, peer: Path, lags: Lags) -> Iterator[Worker]:
-    """The arm's worker on the first core, while the block lasts. `peer` is the `bin` folder of Quix's environment."""
+def filled(home: Path, sent: Sequence[RawOut], console: Console) -> Iterator[tuple[Platform, Lags]]:
+    """A new platform in `home` with these messages on its raw topic."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    with on_core(1), own_environment(), occupied(home), Platform(home, say=console.print) as platform:
+        publisher = Publisher(platform.settings)
+        publish_all(publisher, sent)
+        publisher.close()
+        with closing(Lags(platform.broker.bootstrap_servers)) as lags:
+            yield platform, lags
+
+
+@contextmanager
+def running(arm: str, platform: Platform, peer: Path | None, lags: Lags) -> Iterator[Worker]:
+    """The arm's worker on the first core, while the block lasts. `peer` is the `bin` folder of Quix's environment.
+
+    Our own arm needs none.
+    """
     command, given = [sys.executable, "-m", "leadline", "ingest"], {}
     if arm == QUIX:
+        assert peer is not None
         settings = platform.settings
         bootstrap, state = settings.kafka_bootstrap_servers, platform.home / "quix-state"
         create_topics(bootstrap, {OUTPUTS[QUIX]: PARTITIONS[EVENTS_TOPIC]})

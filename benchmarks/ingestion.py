@@ -6,9 +6,7 @@ broker on the other.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -17,18 +15,15 @@ import msgspec
 from rich.console import Console
 
 from benchmarks.equal_outputs import require_equal
-from benchmarks.ingesting import OURS, OUTPUTS, QUIX, Speed, running
-from benchmarks.machine import on_core, own_environment
+from benchmarks.ingesting import OURS, OUTPUTS, QUIX, Speed, filled, running
+from benchmarks.machine import on_core
 from benchmarks.peers.environment import environment, peer_versions
 from benchmarks.raw_loop import CONSUME, cpu_seconds_of_reading
 from benchmarks.result import Goal, Result, Spread, machine, now, versions
 from benchmarks.traffic import TOPIC, messages
-from ingestion.kafka import Lags
 from leadline.company import RawOut
 from leadline.errors import LeadlineError
-from leadline.home import occupied
 from leadline.platform import Platform
-from leadline.seed import Publisher, publish_all
 
 RAW_FLOOR, RAW_AIM = 0.04, 0.08  # of the raw loop's events per CPU-second
 QUIX_FLOOR, QUIX_AIM = 3, 5
@@ -98,7 +93,7 @@ def _goal(name: str, measured: float, floor: float, aim: float) -> Goal:
 
 
 def _compare(home: Path, sent: Sequence[RawOut], peer: Path, console: Console) -> int:
-    with _filled(home, sent, console) as (platform, lags):
+    with filled(home, sent, console) as (platform, lags):
         for arm in OUTPUTS:
             with running(arm, platform, peer, lags) as worker:
                 worker.drain()
@@ -108,7 +103,7 @@ def _compare(home: Path, sent: Sequence[RawOut], peer: Path, console: Console) -
 def _round(home: Path, sent: Sequence[RawOut], peer: Path, order: Sequence[str], console: Console) -> Round:
     distinct = len({one.value for one in sent})
     arms = {}
-    with _filled(home, sent, console) as (platform, lags):
+    with filled(home, sent, console) as (platform, lags):
         passes = _raw_loop(platform, len(sent))
         for arm in order:
             with running(arm, platform, peer, lags) as worker:
@@ -117,19 +112,6 @@ def _round(home: Path, sent: Sequence[RawOut], peer: Path, order: Sequence[str],
                 raise LeadlineError(f"{arm} made {made} records of {distinct} events: some are missing")
         passes += _raw_loop(platform, len(sent))
     return Round(raw_loop=median(passes), arms=arms)
-
-
-@contextmanager
-def _filled(home: Path, sent: Sequence[RawOut], console: Console) -> Iterator[tuple[Platform, Lags]]:
-    """A new platform in `home` with these messages on its raw topic."""
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
-    with on_core(1), own_environment(), occupied(home), Platform(home, say=console.print) as platform:
-        publisher = Publisher(platform.settings)
-        publish_all(publisher, sent)
-        publisher.close()
-        with closing(Lags(platform.broker.bootstrap_servers)) as lags:
-            yield platform, lags
 
 
 def _raw_loop(platform: Platform, total: int) -> list[float]:

@@ -71,6 +71,11 @@ def cpu_seconds(pid: int) -> float:
     return sum(map(int, _stat(pid)[11:15])) / TICKS
 
 
+def resident_bytes(pid: int) -> int:
+    """Memory that a process holds (proc_pid_statm(5))."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
     """What this thread does and starts in the `with` block runs on one core, where there are several."""

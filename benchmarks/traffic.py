@@ -40,10 +40,15 @@ class _Visitor:
         return f"u_{self.number:07d}"
 
 
-def messages(calls: int, *, end: datetime, seed: int = 7) -> list[RawOut]:
-    """About `calls` messages of the two weeks up to `end` (aware), in received order, repeats included."""
-    dice = Dice(np.random.default_rng(seed))
-    sent = [one for number in range(max(1, calls // CALLS_PER_PERSON)) for one in _history(dice, number, end)]
+def messages(calls: int, *, end: datetime, seed: int = 7, first: int = 0) -> list[RawOut]:
+    """About `calls` messages of the two weeks up to `end` (aware), in received order, repeats included.
+
+    `first` is the number of the first person; with the same numbers it is the same people.
+    """
+    dice = Dice(np.random.default_rng((seed, first)))
+    sent = [
+        one for number in range(first, first + max(1, calls // CALLS_PER_PERSON)) for one in _history(dice, number, end)
+    ]
     sent += [_again(dice, one, end) for one in sent if dice.chance(_TWICE)]
     return sorted(sent, key=lambda one: one.received)
 

@@ -58,7 +58,7 @@ def unaccounted(elements: Iterable[Element], outcome: Outcome) -> dict[str, int]
 
 def _by_source(elements: Iterable[Element]) -> Counter[str]:
     """How many there are of each source system; those without an adapter, of which there may be any, are one."""
-    found = Counter(element.raw.headers.get(SOURCE_SYSTEM, "") for element in elements)
+    found = Counter([element.raw.headers.get(SOURCE_SYSTEM, "") for element in elements])
     for system in found.keys() - ADAPTERS.keys():
         found[UNKNOWN] += found.pop(system)
     return found

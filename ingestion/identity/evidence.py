@@ -105,7 +105,7 @@ class Witness:
         if evidence is None:
             evidence = self._judge(seen)
             if evidence.centre.rank < EVENT_RANK:
-                _make_room(self._evidence)
+                make_room(self._evidence)
                 self._evidence[key] = evidence
         return evidence
 
@@ -141,7 +141,7 @@ class Witness:
         try:
             return self._known[claim]
         except KeyError:
-            _make_room(self._known)
+            make_room(self._known)
         usable = normalise(claim)
         known = self._known[claim] = None if usable is None else self._hashed(usable)
         return known
@@ -195,6 +195,7 @@ def _account_pair(owner: Traits, rule: AccountRule, account: str) -> Pair:
     return owner.hash, account, f"{ACCOUNT_RULE}{rule.name.lower()}"
 
 
-def _make_room(cache: dict[Any, Any]) -> None:
+def make_room(cache: dict[Any, Any]) -> None:
+    """Empty a cache that is full."""
     if len(cache) >= CACHED_CLAIMS:
         cache.clear()

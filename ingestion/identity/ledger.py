@@ -18,6 +18,7 @@ from ingestion.identity.evidence import ACCOUNT_RULE, Evidence, Observation, Pai
 from ingestion.identity.hashing import KeyedHash
 from ingestion.identity.resolve import MAX_DEGREE, Bond, Traits, is_shared, resolve, strongest, traits_of
 
+_NO_BONDS: dict[Pair, Bond] = {}  # never written to
 NEVER = 1 << 62  # microseconds
 FROZEN = "shared by too many persons: frozen"
 CIRCLE = "its state lies with another lead since a bond was refused: the ids of both have been used before"
@@ -64,8 +65,9 @@ class Node:
         self.lead = ""
         self.account: str | None = None
         self.shared = False
-        self.bonds: dict[Pair, Bond] = {}
-        self.accounts: set[tuple[AccountRule, str]] = set()
+        # Most nodes are only looked up: what is in none of them is one dict and one set for all.
+        self.bonds: dict[Pair, Bond] = _NO_BONDS
+        self.accounts: frozenset[tuple[AccountRule, str]] = frozenset()
 
     @classmethod
     def stored(cls, identifier: Identifier) -> Node:
@@ -111,7 +113,7 @@ class Ledger:
         self.nodes: dict[str, Node] = {}
         self.leads: dict[str, Lead] = {}
         self.times: dict[Pair, int] = {}  # of bonds on record, withdrawn ones too
-        self._held: dict[Evidence, int] = {}  # since when, at the latest, all that it speaks for is on record
+        self.held: dict[Evidence, int] = {}  # `held_since`, or later: what was found when it was asked last
         self._withdrawn: set[tuple[str, str]] = set()
         self._withdrawn_at = Counter[str]()  # pairs by their ends
         self.changes = Changes()
@@ -138,9 +140,11 @@ class Ledger:
         if (min(a, b), max(a, b)) in self._withdrawn:
             return
         if rule.startswith(ACCOUNT_RULE):
-            self.nodes[a].accounts.add((AccountRule[rule.removeprefix(ACCOUNT_RULE).upper()], b))
+            self.nodes[a].accounts |= {(AccountRule[rule.removeprefix(ACCOUNT_RULE).upper()], b)}
             return
         for end in (self.nodes[a], self.nodes[b]):
+            if end.bonds is _NO_BONDS:
+                end.bonds = {}
             known = end.bonds.get(pair)
             if known is None or bond.time < known.time:
                 end.bonds[pair] = bond
@@ -149,13 +153,17 @@ class Ledger:
         """Whether the ledger does not hold all of this yet, so that components may change."""
         if seen.parted and any((min(pair), max(pair)) not in self._withdrawn for pair in seen.parted):
             return True
-        if self._held.get(evidence, NEVER) <= seen.time:
+        time = seen.time
+        if self.held.get(evidence, NEVER) <= time:  # what is on record stays, and its time only becomes earlier
             return False
+        held = self.held[evidence] = self.held_since(evidence)
+        return held > time
+
+    def held_since(self, evidence: Evidence) -> int:
+        """When the newest of what it speaks for was first seen, in microseconds; `NEVER` if some is not on record."""
         if any(traits.hash not in self.nodes for traits in evidence.traits):
-            return True
-        # What is on record stays, and its time only becomes earlier.
-        held = self._held[evidence] = max((self.times.get(pair, NEVER) for pair in evidence.pairs), default=-NEVER)
-        return held > seen.time
+            return NEVER
+        return max((self.times.get(pair, NEVER) for pair in evidence.pairs), default=0)
 
     # Working
 
@@ -247,7 +255,7 @@ class Ledger:
             if end in self.nodes:
                 node = self.nodes[end]
                 node.bonds = {pair: bond for pair, bond in node.bonds.items() if {a, b} != {pair[0], pair[1]}}
-                node.accounts = {each for each in node.accounts if each[1] not in (a, b)}
+                node.accounts = frozenset(each for each in node.accounts if each[1] not in (a, b))
 
     def _component(self, touched: Iterable[str]) -> list[str]:
         """Everything that bonds reach from `touched`, shared identifiers left out."""

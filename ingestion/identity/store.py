@@ -26,9 +26,9 @@ from ingestion.contracts.event import (
 )
 from ingestion.contracts.forwards import Forwarding
 from ingestion.database import reading
-from ingestion.identity.evidence import ACCOUNT_RULE, RULING_RULE, Evidence, Observation, Witness
+from ingestion.identity.evidence import ACCOUNT_RULE, RULING_RULE, Evidence, Observation, Witness, make_room
 from ingestion.identity.hashing import KeyedHash
-from ingestion.identity.ledger import Changes, Conflict, Lead, Ledger, Node
+from ingestion.identity.ledger import NEVER, Changes, Conflict, Lead, Ledger, Node
 from ingestion.identity.lists import Lists
 from ingestion.identity.resolve import Bond
 from ingestion.identity.tables import (
@@ -117,6 +117,7 @@ class IdentityStore:
         self._engine = engine
         self._hashes = KeyedHash(identity_key)
         self._witness = Witness(self._hashes, lists)
+        self._held: dict[Evidence, int] = {}  # of what was read: what is on record stays on record
 
     # Writing, in the transaction of the batch
 
@@ -135,7 +136,7 @@ class IdentityStore:
         self.lock(connection)
         seen = [(self._witness.evidence_of(each), each) for each in observations]
         ledger = Ledger(self._hashes)
-        _load(connection, ledger, self._hashes, seen)
+        _load(connection, ledger, self._hashes, seen, self._held)
         resolutions = []
         for evidence, observation in seen:
             lead, account, caused = ledger.place(evidence, observation)
@@ -308,19 +309,31 @@ def _ever_reached(connection: Connection, hashes: Collection[str]) -> set[str]:
 
 
 def _load(
-    connection: Connection, ledger: Ledger, hashes: KeyedHash, seen: Sequence[tuple[Evidence, Observation]]
+    connection: Connection,
+    ledger: Ledger,
+    hashes: KeyedHash,
+    seen: Sequence[tuple[Evidence, Observation]],
+    held: dict[Evidence, int],
 ) -> None:
-    """What the batch's identifiers are known to be; and the components that its new evidence may change."""
+    """What the batch's identifiers are known to be; and the components that its new evidence may change.
+
+    Args:
+        held: `Ledger.held_since` of evidence that an earlier batch found on record; takes in what this one finds.
+    """
     said = {evidence for evidence, _ in seen}
     wanted = {traits.hash for evidence in said for traits in evidence.traits}
     wanted.update(end for _, observation in seen for pair in observation.parted for end in pair)
     _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, wanted)))
     for a, b in _withdrawn_at(connection, wanted):
         ledger.add_withdrawal(a, b)
-    if named := [hashes.bond(*pair) for evidence in said for pair in evidence.pairs]:
+    unsure = {evidence for evidence, observation in seen if held.get(evidence, NEVER) > observation.time}
+    if named := [hashes.bond(*pair) for evidence in unsure for pair in evidence.pairs]:
         query = select(edges.c.a, edges.c.b, edges.c.rule, edges.c.time)
         for a, b, rule, time in connection.execute(query.where(among(connection, edges.c.pair, named))).all():
             ledger.times[a, b, rule] = min(time, ledger.times.get((a, b, rule), time))
+    make_room(held)
+    held |= {evidence: since for evidence in unsure if (since := ledger.held_since(evidence)) < NEVER}
+    ledger.held = {evidence: held[evidence] for evidence in said if evidence in held}
     touched = {
         ledger.nodes[hash_].blob
         for evidence, observation in seen
