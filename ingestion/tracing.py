@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 
 from opentelemetry.context import Context
@@ -30,6 +30,7 @@ MAX_LINKS = 100  # of a batch, to the requests that it holds; the SDK keeps 128
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
+_NOTHING = nullcontext(INVALID_SPAN)
 _ids = random.Random()  # noqa: S311  # ids are to differ, not to be secret; the system's source costs 3 µs a call
 
 
@@ -52,10 +53,9 @@ def kept(traceparent: str) -> str:
     return traceparent if _TRACEPARENT.fullmatch(traceparent) else continued("")
 
 
-@contextmanager
 def traced(
     tracer: Tracer | None, name: str, kind: SpanKind = SpanKind.INTERNAL, within: Context | str | None = None
-) -> Iterator[Span]:
+) -> AbstractContextManager[Span]:
     """A span around a block; its id is what `continued` gives within.
 
     An error is noted by its type alone: messages, above all a database's, may hold what nobody may see.
@@ -63,9 +63,11 @@ def traced(
     Args:
         within: the parent, as a context or a `traceparent`; the current span if it is None.
     """
-    if tracer is None:
-        yield INVALID_SPAN
-        return
+    return _NOTHING if tracer is None else _kept(tracer, name, kind, within)
+
+
+@contextmanager
+def _kept(tracer: Tracer, name: str, kind: SpanKind, within: Context | str | None) -> Iterator[Span]:
     parent = set_span_in_context(NonRecordingSpan(_remote(within)), Context()) if isinstance(within, str) else within
     with tracer.start_as_current_span(
         name, parent, kind, record_exception=False, set_status_on_exception=False

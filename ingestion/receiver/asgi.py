@@ -33,7 +33,6 @@ from ingestion.tracing import continued, traced
 log = logging.getLogger(__name__)
 
 NOBODY = AddressList()
-ROUTES = {"/in/": "/in/{connection}", "/v1/": "/v1/{call}"}
 CALLS = ("identify", "track", "page", "screen", "group", "alias", "batch")
 # By the last word of their paths. Libraries in browsers and phones say the first letter, older ones `import`:
 # github.com/segmentio/analytics-next, packages/browser/src/plugins/segmentio; segmentio/analytics-ruby, defaults.rb.
@@ -105,9 +104,11 @@ class Receiver:
 
     def _span(self, scope: Scope, headers: Mapping[bytes, bytes]) -> AbstractContextManager[Span]:
         """A request to a connection, continuing its sender's trace. Paths are anybody's words and not in it."""
-        route = next((route for root, route in ROUTES.items() if scope["path"].startswith(root)), None)
+        if self._tracer is None or not scope["path"].startswith(("/in/", "/v1/")):
+            return traced(None, "")
+        route = "/in/{connection}" if scope["path"].startswith("/in/") else "/v1/{call}"
         sender = headers.get(b"traceparent", b"").decode("latin-1")
-        return traced(self._tracer if route else None, f"{scope['method']} {route}", SpanKind.SERVER, sender)
+        return traced(self._tracer, f"{scope['method']} {route}", SpanKind.SERVER, sender)
 
     async def _answer(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Answered:
         path: str = scope["path"]
