@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from ingestion.identity import IdentityStore, Observation
 from ingestion.identity.tables import IDENTITY_TABLES
 from tests.conftest import tries
-from tests.ingestion.identity.world import cookie, crm, email, histories, opened, seen, state, take, user
+from tests.ingestion.identity.world import KEY, cookie, crm, email, histories, opened, seen, state, take, user
 
 WORKERS = 2
 
@@ -25,14 +25,15 @@ class Workers:
     """Workers on one Postgres, each with connections of its own."""
 
     def __init__(self, url: str) -> None:
-        self._opened = [opened(url) for _ in range(WORKERS)]
+        self._engines = [opened(url)[0] for _ in range(WORKERS)]
         self._threads = ThreadPoolExecutor(WORKERS)
 
     def play(self, history: Sequence[Observation], rng: random.Random) -> IdentityStore:
         """Share a history out among all and let them go at once, each in batches of any size."""
-        engine, store = self._opened[0]
-        _empty(engine)
-        shares: list[list[Observation]] = [[] for _ in self._opened]
+        _empty(self._engines[0])
+        # New ones every time: a worker remembers what it found on record.
+        stores = [IdentityStore(engine, KEY) for engine in self._engines]
+        shares: list[list[Observation]] = [[] for _ in stores]
         for each in history:
             rng.choice(shares).append(each)
         start, sizes = threading.Barrier(WORKERS), [rng.randint(1, 4) for _ in shares]
@@ -40,15 +41,15 @@ class Workers:
         def work(number: int) -> None:
             start.wait()
             for batch in _batches(shares[number], sizes[number]):
-                take(self._opened[number][1], *batch)
+                take(stores[number], *batch)
 
         for done in [self._threads.submit(work, number) for number in range(WORKERS)]:
             done.result()
-        return store
+        return stores[0]
 
     def close(self) -> None:
         self._threads.shutdown()
-        for engine, _ in self._opened:
+        for engine in self._engines:
             engine.dispose()
 
 
@@ -68,7 +69,7 @@ def workers(postgres_url: str) -> Iterator[Workers]:
     found.close()
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_two_workers_on_postgres_end_in_the_people_and_ids_of_one_on_sqlite(workers: Workers) -> None:
     @given(histories, st.randoms(use_true_random=False))
     @settings(max_examples=tries(100), suppress_health_check=[HealthCheck.too_slow], database=None)
