@@ -12,11 +12,11 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, String, Table, Text, func, insert, select
+from sqlalchemy import BigInteger, Column, Connection, String, Table, Text, func, select
 
 from ingestion.contracts.event import RawPointer
 from ingestion.database import metadata
-from ingestion.identity.tables import among, insert_new, write_rows
+from ingestion.identity.tables import among, insert_new, insert_rows, write_rows
 
 seen = Table(
     "seen",
@@ -80,7 +80,7 @@ def remember(connection: Connection, events: Sequence[tuple[str, Seen]]) -> None
     columns = ("key", "stream", "position", "lead", "account")
     rows = [(key, row.stream, row.position, row.lead, row.account) for key, row in events]
     rows.sort()  # by key, as they lie in the table: neighbours share pages
-    write_rows(connection, insert(seen), columns, rows)
+    write_rows(connection, insert_rows(connection, seen), columns, rows)
 
 
 def count_dropped(connection: Connection, dropped: Sequence[Duplicate]) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, Select, and_, insert, or_, select, text
+from sqlalchemy import Connection, Engine, Row, Select, and_, or_, select, text
 
 from ingestion.contracts.event import (
     Claim,
@@ -39,6 +39,7 @@ from ingestion.identity.tables import (
     identifiers,
     insert_new,
     insert_or_change,
+    insert_rows,
     leads,
     merges,
     withdrawals,
@@ -406,7 +407,7 @@ def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> list[
     )
     write_rows(
         connection,
-        insert(edges),
+        insert_rows(connection, edges),
         ("pair", "time", "a", "b", "rule", "attached", "evidence", "stream", "position"),
         [
             (hashes.bond(*pair), bond.time, *pair, bond.attached, seen.raw.sha256, seen.raw.stream, seen.raw.position)
@@ -421,13 +422,13 @@ def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> list[
     )
     write_rows(
         connection,
-        insert(merges),
+        insert_rows(connection, merges),
         ("absorbed", "absorbed_key", "survivor", "joined", "stream", "position", "number", "kind", "body"),
         [_merge_row(key, forwarding) for key, forwarding in changes.forwardings],
     )
     write_rows(
         connection,
-        insert(withdrawals),
+        insert_rows(connection, withdrawals),
         ("a", "b", "time", "stream", "position"),
         [(a, b, seen.time, seen.raw.stream, seen.raw.position) for a, b, seen in changes.withdrawals],
     )
@@ -440,7 +441,7 @@ def _write(connection: Connection, changes: Changes, hashes: KeyedHash) -> list[
     new = _not_on_record(connection, changes.conflicts)
     write_rows(
         connection,
-        insert(conflicts),
+        insert_rows(connection, conflicts),
         ("a", "b", "reason", "time", "stream", "position"),
         [(*key, each.seen.time, each.seen.raw.stream, each.seen.raw.position) for key, each in new.items()],
     )
