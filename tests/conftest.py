@@ -27,6 +27,8 @@ from leadline.broker import BrokerSetupError, open_broker
 
 # On busy cores scikit-learn's threads wait for one another longer than they work, here and in every process started.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The processes of pytest-xdist find a terminal's width here, which `leadline` would keep to whatever a test asks for.
+os.environ.pop("COLUMNS", None)
 
 # Busy machines: time is not what is tested.
 hypothesis.settings.register_profile("leadline", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
