@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, String, Table, Text, func, select
 
-from ingestion.contracts.event import RawPointer
+from ingestion.contracts.event import MAX_PARTS, RawPointer
 from ingestion.database import metadata
 from ingestion.identity.tables import among, insert_new, insert_rows, write_rows
 
@@ -73,6 +73,13 @@ def look_up(connection: Connection, keys: Collection[str]) -> dict[str, Seen]:
         return {}
     rows = connection.execute(select(seen).where(among(connection, seen.c.key, keys)))
     return {key: Seen(*row) for key, *row in rows.all()}
+
+
+def next_offset(connection: Connection, topic: str, partition: int) -> int | None:
+    """The offset behind a raw partition's last message with a new event; None if there was none. Reads the table."""
+    last = select(func.max(seen.c.position)).where(seen.c.stream == f"{topic}/{partition}")
+    position = connection.execute(last).scalar()
+    return None if position is None else position // MAX_PARTS + 1
 
 
 def remember(connection: Connection, events: Sequence[tuple[str, Seen]]) -> None:

@@ -7,7 +7,8 @@ same clusters. Constraints:
 * one id per CRM object scope and one user id per scope; at most `MAX_EMAILS` addresses;
 * a cookie or a deal belongs to one person and never joins two: its bond is refused between identified clusters;
 * at most `MAX_COOKIES` cookies join a person within a week: beyond that it is a script or a shared login;
-* an identifier tied to more than `MAX_DEGREE` persons is shared: a kiosk, a script. It is frozen and left alone.
+* an identifier tied to more than `MAX_DEGREE` persons, or to more than `MAX_TIES` cookies and deals, is shared: a
+  kiosk, a script. It is frozen and left alone, so that no component grows without end.
 
 Phones have no bonds at all, and addresses that several people read get none.
 """
@@ -25,6 +26,7 @@ from ingestion.identity.normalise import is_deal
 
 MAX_EMAILS = 5
 MAX_DEGREE = 10
+MAX_TIES = 500  # every tie is looked at whenever one is added: at so many, a new one takes milliseconds
 MAX_COOKIES = 5  # within a week, as Segment suggests: segment.com/docs/unify/identity-resolution
 WEEK = 7 * 86_400 * 1_000_000  # microseconds
 
@@ -96,12 +98,14 @@ def strongest(candidates: Iterable[Traits]) -> Traits:
 
 
 def is_shared(neighbours: Iterable[Traits]) -> bool:
-    """Whether an identifier with these neighbours is tied to more persons than one person can be."""
+    """Whether an identifier with these neighbours is tied to more than one person can have."""
     persons: dict[str, int] = {}
+    ties = 0
     for each in neighbours:
+        ties += 1
         if each.is_person:
             persons[each.scope] = persons.get(each.scope, 0) + 1
-    return max(persons.values(), default=0) > MAX_DEGREE
+    return ties > MAX_TIES or max(persons.values(), default=0) > MAX_DEGREE
 
 
 def resolve(nodes: Mapping[str, Traits], bonds: Iterable[Bond]) -> tuple[list[list[str]], list[Refused]]:

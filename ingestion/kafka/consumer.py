@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 QUERY_SECONDS = 20.0
 _ASK_AGAIN_SECONDS = 0.1
 FETCH_RECORDS = 10_000
+MAX_BUFFERED_BYTES = 64 * 1024 * 1024
+MAX_BYTES_AT_ONCE = 32 * 1024 * 1024  # a poll returns at most this and one record: reading makes several times of it
 _UNKNOWN = -1001  # librdkafka's OFFSET_INVALID: no offset committed, or no watermark known yet
 
 # The group is re-forming: what was not committed stays pending, and what moved away is read again by its new owner.
@@ -45,10 +47,11 @@ _ELECTING = frozenset((KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FO
 class _Lane:
     """One assigned partition: what is buffered and how far it was read."""
 
-    __slots__ = ("buffer", "end", "paused", "position", "starved_since")
+    __slots__ = ("buffer", "end", "paused", "position", "size", "starved_since")
 
     def __init__(self, position: int, end: int) -> None:
         self.buffer: deque[Record] = deque()
+        self.size = 0  # bytes of the values in it
         self.position = position  # the next offset to buffer
         self.end = end  # the highest watermark seen
         self.starved_since: float | None = None
@@ -58,6 +61,15 @@ class _Lane:
     def next_offset(self) -> int:
         return self.buffer[0].offset if self.buffer else self.position
 
+    def put(self, record: Record) -> None:
+        self.buffer.append(record)
+        self.size += len(record.value)
+
+    def take(self) -> Record:
+        record = self.buffer.popleft()
+        self.size -= len(record.value)
+        return record
+
 
 class Watcher(Protocol):
     """Called with partitions that this consumer gains or loses."""
@@ -65,11 +77,19 @@ class Watcher(Protocol):
     def __call__(self, partitions: list[Partition], /) -> None: ...
 
 
+class Reached(Protocol):
+    """Asked how far a partition has been read; answers the next offset, or None if it never was."""
+
+    def __call__(self, topic: str, partition: int, /) -> int | None: ...
+
+
 class AlignedConsumer:
     """One member of a consumer group. Not thread-safe.
 
-    A partition without a committed offset is read from its earliest record. `on_assigned` runs before the first
-    record of the new partitions and may call `seek` for them; `on_revoked` runs while they are still ours.
+    A partition without a committed offset is read from its earliest record. If its first records are gone, `reached`
+    is asked whether they had been read: Kafka forgets the offsets of a group that stood still for a week.
+    `on_assigned` runs before the first record of the new partitions and may call `seek` for them; `on_revoked` runs
+    while they are still ours.
     """
 
     def __init__(
@@ -82,6 +102,7 @@ class AlignedConsumer:
         patience: timedelta = timedelta(milliseconds=200),
         on_assigned: Watcher | None = None,
         on_revoked: Watcher | None = None,
+        reached: Reached = lambda *_: None,
         client_config: Mapping[str, Any] | None = None,
     ) -> None:
         self._group = group
@@ -89,7 +110,9 @@ class AlignedConsumer:
         self._patience = patience.total_seconds()
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
+        self._reached = reached
         self._lanes: dict[Partition, _Lane] = {}
+        self._room = 0  # bytes that the poll at hand may still release
         self._uncommitted: dict[Partition, int] = {}
         self._consumer = Consumer(
             {
@@ -102,6 +125,7 @@ class AlignedConsumer:
                 "heartbeat.interval.ms": 1_000,
                 "enable.partition.eof": True,  # tells the end also where control records or compaction leave holes
                 "fetch.wait.max.ms": 100,
+                "fetch.max.bytes": 2 * 1024 * 1024,  # it is packed: what compresses well becomes hundreds of times that
                 "queued.min.messages": 20_000,
                 "topic.metadata.refresh.interval.ms": 30_000,
                 **(client_config or {}),
@@ -118,7 +142,7 @@ class AlignedConsumer:
     def poll(self, max_records: int, timeout: float) -> list[Record]:
         """The next records in the order of time, at most `max_records`; blocks for up to `timeout` seconds.
 
-        Returns early with what there is once every partition is at its end or out of patience.
+        Returns early with what there is once every partition is at its end or out of patience, or there is much of it.
 
         Raises:
             OffsetLost: the broker no longer holds the place where this group goes on.
@@ -127,10 +151,12 @@ class AlignedConsumer:
         deadline = time.monotonic() + timeout
         self._fetch(0.0)
         released: list[Record] = []
+        self._room = MAX_BYTES_AT_ONCE
         while True:
             holds_until = self._release(released, max_records)
             now = time.monotonic()
-            if len(released) >= max_records or now >= deadline or (released and holds_until is None):
+            is_full = len(released) >= max_records or self._room <= 0
+            if is_full or now >= deadline or (released and holds_until is None):
                 return released
             self._fetch(min(deadline, holds_until or deadline) - now)
 
@@ -158,6 +184,7 @@ class AlignedConsumer:
         """Go on at `offset` of an assigned partition; what was buffered of it is dropped."""
         lane = self._lanes[topic, partition]
         lane.buffer.clear()
+        lane.size = 0
         lane.position = offset
         lane.starved_since = None
         if (topic, partition) not in self._starting:
@@ -197,17 +224,18 @@ class AlignedConsumer:
             lane = self._lanes.get((message.topic(), message.partition()))
             if lane is not None and message.offset() >= lane.position:
                 lane.position = message.offset() + 1
-                lane.buffer.append(record_of(message))
+                lane.put(record_of(message))
                 lane.starved_since = None
         self._hold_back_the_full()
 
     def _hold_back_the_full(self) -> None:
-        share = max(1, self._max_buffered // max(1, len(self._lanes)))
+        lanes = max(1, len(self._lanes))
+        share, bytes_share = max(1, self._max_buffered // lanes), MAX_BUFFERED_BYTES // lanes
         for at, lane in self._lanes.items():
-            if not lane.paused and len(lane.buffer) >= share:
+            if not lane.paused and (len(lane.buffer) >= share or lane.size >= bytes_share):
                 self._consumer.pause([TopicPartition(*at)])
                 lane.paused = True
-            elif lane.paused and len(lane.buffer) <= share // 2:
+            elif lane.paused and len(lane.buffer) <= share // 2 and lane.size <= bytes_share // 2:
                 self._consumer.resume([TopicPartition(*at)])
                 lane.paused = False
 
@@ -224,9 +252,11 @@ class AlignedConsumer:
             elif (until := self._holds_until(at, lane)) is not None:
                 return until
         heapify(heads)
-        while heads and len(released) < max_records:
+        while heads and len(released) < max_records and self._room > 0:
             _, at, lane = heads[0]
-            released.append(lane.buffer.popleft())
+            record = lane.take()
+            self._room -= len(record.value)
+            released.append(record)
             if lane.buffer:
                 heapreplace(heads, (lane.buffer[0].timestamp_ms, at, lane))
             elif (until := self._holds_until(at, lane)) is not None:
@@ -285,9 +315,11 @@ class AlignedConsumer:
         committed = self._ask(lambda: consumer.committed(partitions, timeout=QUERY_SECONDS)) if partitions else []
         ends = self._ask(lambda: [consumer.get_watermark_offsets(each, timeout=QUERY_SECONDS) for each in committed])
         for each, (low, high) in zip(committed, ends, strict=True):
-            if each.offset != _UNKNOWN and not low <= each.offset <= high:
-                raise OffsetLost(self._lost_place(each.topic, each.partition, each.offset, f"it holds {low} to {high}"))
-            lanes[each.topic, each.partition] = _Lane(low if each.offset == _UNKNOWN else each.offset, high)
+            next_ = each.offset if each.offset != _UNKNOWN else None
+            known = self._reached(each.topic, each.partition) if next_ is None and low > 0 else next_
+            if known is not None and not low <= known <= high:
+                raise OffsetLost(self._lost_place(each.topic, each.partition, known, f"it holds {low} to {high}"))
+            lanes[each.topic, each.partition] = _Lane(low if next_ is None else next_, high)
         return lanes
 
     def _ask(self, question: Callable[[], Any]) -> Any:

@@ -1,30 +1,61 @@
-"""Workers as processes that can be killed: forked from a server that has imported everything already."""
+"""Workers as processes that can be killed, stopped and paused: forked from a server that has imported everything."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
+from typing import Protocol
 
+import features.worker
+import ingestion.lake_writer
+import ingestion.worker
 from features.app import run_features
 from ingestion.app import run_ingestion, run_lake
 from ingestion.settings import PlatformSettings
+from ingestion.worker import CrashPoint, never
+from tests.conftest import wait_until
 from tests.processes import processes
 
-RUNNERS: dict[str, Callable[[PlatformSettings, threading.Event], None]] = {
-    "ingest": run_ingestion,
-    "features": run_features,
-    "lake": run_lake,
-}
+FALLS = 20  # a worker that ends by itself more often will not come back
+AT_ONCE = 100  # messages a batch: many batches, so that faults meet workers between and within them
 
 
-def _run(name: str, settings: PlatformSettings, parent: int) -> None:
+class Runner(Protocol):
+    """A stage's `run_…`."""
+
+    def __call__(self, settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint) -> None: ...
+
+
+def _run_lake(settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint) -> None:
+    run_lake(settings, stop)
+
+
+RUNNERS: dict[str, Runner] = {"ingest": run_ingestion, "features": run_features, "lake": _run_lake}
+
+
+@dataclass
+class KilledAt:
+    """A crash point that is a `kill -9`, at the `visit`-th time that the worker comes by."""
+
+    point: str
+    visit: int
+
+    def __call__(self, point: str) -> None:
+        if point == self.point:
+            self.visit -= 1
+            if self.visit == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _run(role: str, settings: PlatformSettings, crash_point: CrashPoint, parent: int) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
-    RUNNERS[name](settings, stop)
+    ingestion.worker.BATCH_MESSAGES = features.worker.BATCH_RECORDS = ingestion.lake_writer.BATCH_RECORDS = AT_ONCE
+    RUNNERS[role](settings, stop, crash_point)
 
 
 def _die_with(parent: int) -> None:
@@ -38,15 +69,20 @@ def _die_with(parent: int) -> None:
 
 
 class Workers:
-    """Named workers; a killed one can be started again."""
+    """Named workers, `{role}-{number}`; each is a static member of its group under its name."""
 
     def __init__(self, settings: PlatformSettings) -> None:
         self._settings = settings
         self._processes: dict[str, BaseProcess] = {}
+        self._zombies: list[BaseProcess] = []
+        self.fallen: list[str] = []  # names of those that ended by themselves and were started again
 
-    def start(self, name: str) -> None:
-        """Start it; returns at once."""
-        process = processes.Process(target=_run, args=(name, self._settings, os.getpid()), daemon=True)
+    def start(self, name: str, crash_point: CrashPoint = never) -> None:
+        """Start it; returns at once. A predecessor of the same name that still lives is left alone."""
+        if name in self._processes and self._processes[name].is_alive():
+            self._zombies.append(self._processes[name])
+        settings = self._settings.model_copy(update={"instance": name})
+        process = processes.Process(target=_run, args=(name.split("-")[0], settings, crash_point, os.getpid()))
         process.start()
         self._processes[name] = process
 
@@ -55,16 +91,41 @@ class Workers:
         self._processes[name].kill()
         self._processes[name].join()
 
-    def require_alive(self) -> None:
-        """Fail if a worker has ended by itself."""
-        for name, process in self._processes.items():
-            assert process.is_alive(), f"worker {name} ended with status {process.exitcode}"
+    def wait_killed(self, name: str) -> None:
+        """Wait until a crash point has killed it."""
+        process = self._processes[name]
+        wait_until(lambda: not process.is_alive(), f"{name} to come by its crash point")
+        assert process.exitcode == -signal.SIGKILL, f"{name} ended with status {process.exitcode}"
+
+    def stop_one(self, name: str) -> None:
+        """SIGTERM; it must end in order."""
+        self._processes[name].terminate()
+        self._processes[name].join(120)
+        assert self._processes[name].exitcode == 0, f"{name} ended with status {self._processes[name].exitcode}"
+
+    def send(self, name: str, what: signal.Signals) -> None:
+        """Any signal; to a zombie of the name if there is one."""
+        process = next((each for each in self._zombies if each.is_alive()), self._processes[name])
+        assert process.pid is not None
+        os.kill(process.pid, what)
+
+    def names(self) -> list[str]:
+        return list(self._processes)
+
+    def tend(self) -> None:
+        """Start again what has ended by itself, as a supervisor does."""
+        for name, process in list(self._processes.items()):
+            if not process.is_alive():
+                self.fallen.append(f"{name} (status {process.exitcode})")
+                assert len(self.fallen) < FALLS, f"workers do not come back: {self.fallen}"
+                self.start(name)
 
     def stop(self) -> None:
         """SIGTERM to all, and wait."""
-        for process in self._processes.values():
+        processes = [*self._zombies, *self._processes.values()]
+        for process in processes:
             process.terminate()
-        for process in self._processes.values():
+        for process in processes:
             process.join(30)
             if process.is_alive():
                 process.kill()

@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 
 from ingestion.errors import OffsetLost
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, create_topics, group_lag, topic_is_drained
+from ingestion.kafka.consumer import MAX_BYTES_AT_ONCE
 
 _names = itertools.count(1)
 START_MS = 1_700_000_000_000
@@ -162,6 +163,42 @@ def test_a_place_that_the_broker_deleted_stops_the_consumer_loudly(
     with pytest.raises(OffsetLost, match=f"{topic}/0 offset 3"):
         _read(second, 1)
     second.close()
+
+
+def test_a_group_whose_offsets_were_forgotten_stops_if_records_went_unread(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 1})
+    for _ in range(10):
+        producer.send(topic, partition=0, key=None, value=b"x")
+    producer.flush()
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.delete_records([TopicPartition(topic, 0, 8)])[TopicPartition(topic, 0)].result(30)
+
+    behind = AlignedConsumer(kafka, topic, [topic], reached=lambda *_: 7)
+    with pytest.raises(OffsetLost, match=f"{topic}/0 offset 7"):
+        _read(behind, 1)
+    behind.close()
+    for group, reached in (("new", None), ("through", 8)):
+        consumer = AlignedConsumer(kafka, f"{topic}-{group}", [topic], reached=lambda *_: reached)  # noqa: B023
+        assert [record.offset for record in _read(consumer, 2)] == [8, 9]
+        consumer.close()
+
+
+def test_large_records_are_released_a_few_at_a_time(kafka: str, topic: str, producer: DurableProducer) -> None:
+    create_topics(kafka, {topic: 3})
+    body = random.Random(7).randbytes(700_000)
+    for moment in range(200):
+        producer.send(topic, partition=moment % 3, key=None, value=body, timestamp_ms=START_MS + moment)
+    producer.flush()
+    consumer = AlignedConsumer(kafka, topic, [topic], patience=timedelta(seconds=60))
+    moments: list[int] = []
+    while len(moments) < 200:
+        records = consumer.poll(10_000, 5)
+        assert sum(len(record.value) for record in records) < MAX_BYTES_AT_ONCE + len(body)
+        moments += [record.timestamp_ms - START_MS for record in records]
+    consumer.close()
+    assert moments == list(range(200))
 
 
 def test_the_assignment_callback_may_choose_where_to_start(kafka: str, topic: str, producer: DurableProducer) -> None:

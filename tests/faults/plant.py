@@ -1,0 +1,199 @@
+"""One run with a fault: traffic flows, workers work, something breaks, heals and comes to rest, and is compared.
+
+A fault is a function of the plant that runs while the traffic flows and leaves everything able to work.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from features.app import FEATURES_GROUP
+from features.definitions import LEAD_SCORING
+from features.store import OnlineStore
+from ingestion import duplicates
+from ingestion.app import INGESTION_GROUP, LAKE_GROUP
+from ingestion.contracts.event import MAX_PARTS
+from ingestion.contracts.forwards import Forwards
+from ingestion.contracts.raw import EVENTS_TOPIC, QUARANTINE_TOPIC, RAW_TOPICS
+from ingestion.database import open_database, reading
+from ingestion.errors import Retry
+from ingestion.kafka import Lags, create_topics, read_topic
+from ingestion.lake import read_events, read_forwardings
+from ingestion.quarantine import failure_of
+from ingestion.settings import PlatformSettings
+from leadline.company import Company, Fate, firm, generate
+from leadline.migrations import upgrade
+from leadline.seed import Publisher
+from leadline.setup import PARTITIONS, prepare
+from tests.conftest import wait_until
+from tests.faults.oracle import COUNTED, ElementName, Ending, Message, expected
+from tests.faults.workers import Workers
+
+END = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = "11" * 32
+DRAINED_SECONDS = 120
+SLICES = 40  # into which the traffic is cut, so that workers meet many batches
+GROUPS = {"ingest": INGESTION_GROUP, "features": FEATURES_GROUP, "lake": LAKE_GROUP}
+INGESTING = ("ingest-1", "lake-1")
+TWO_INGESTING = ("ingest-1", "ingest-2", "lake-1")
+EVERYTHING = ("ingest-1", "features-1", "lake-1")
+
+
+@dataclass
+class Plant:
+    """Topics, stores and workers of one run, and the demo company whose year comes in."""
+
+    bootstrap: str
+    home: Path
+    names: Sequence[str] = INGESTING
+    seed: int = 0
+    leads: int = 30
+    seconds: float = 3.0  # that the traffic takes
+    company: Company = field(init=False)
+    chance: random.Random = field(init=False)
+    workers: Workers = field(init=False)
+    settings: PlatformSettings = field(init=False)
+    sending: list[int] = field(init=False)  # the messages' numbers, in the order in which they are sent
+    anywhere: bool = False  # whether a message may go to any partition of its topic
+    sent: dict[Message, int] = field(default_factory=dict)  # coordinates to the message's number
+
+    def __post_init__(self) -> None:
+        self.company = generate(seed=self.seed, leads=self.leads, end=END)
+        self.sending = list(range(len(self.company.messages)))
+        self.chance = random.Random(self.seed)
+        given = {"home": self.home, "kafka_bootstrap_servers": self.bootstrap, "identity_key": KEY, "master_key": KEY}
+        given |= {"staff_domains": firm.DOMAIN, "product_scope": firm.WORKSPACE}
+        self.settings = PlatformSettings.model_validate(given)
+        if self._runs("features"):
+            prepare(self.settings)
+        else:
+            create_topics(self.bootstrap, PARTITIONS)
+            engine = open_database(self.settings.database_url)
+            upgrade(engine)
+            engine.dispose()
+        self.workers = Workers(self.settings)
+
+    def endure(self, fault: Callable[[Plant], None]) -> None:
+        """Let the traffic flow and the fault happen, then wait until everything is worked off."""
+        try:
+            for name in self.names:
+                self.workers.start(name)
+            with self.traffic():
+                fault(self)
+            self.come_to_rest()
+        finally:
+            self.workers.stop()
+
+    @contextmanager
+    def traffic(self) -> Iterator[None]:
+        """The company's year, in slices; on leaving, the rest of it at once."""
+        hurry = threading.Event()
+        sender = threading.Thread(target=self._publish, args=(hurry,))
+        sender.start()
+        try:
+            yield
+        finally:
+            hurry.set()
+            sender.join()
+
+    def _publish(self, hurry: threading.Event) -> None:
+        publisher = Publisher(self.settings)
+        size = -(-len(self.sending) // SLICES)
+        for start in range(0, len(self.sending), size):
+            for number in self.sending[start : start + size]:
+                message = self.company.messages[number]
+                if self.anywhere:
+                    message = replace(message, key=b"%d" % self.chance.getrandbits(32))
+                self.sent[publisher.publish(message)] = number
+            publisher.flush()
+            hurry.wait(self.seconds / SLICES)
+        publisher.close()
+
+    def wait_for_members(self, name: str) -> None:
+        """Wait until the group of a worker has one with partitions."""
+        lags = Lags(self.bootstrap)
+        wait_until(lambda: lags.has_members(GROUPS[name.split("-")[0]]), f"the group of {name} to form", 60)
+        lags.close()
+
+    def come_to_rest(self) -> None:
+        """Tend the workers until they have caught up."""
+        lags = Lags(self.bootstrap)
+        groups = {GROUPS[name.split("-")[0]] for name in self.names}
+
+        def caught_up() -> bool:
+            self.workers.tend()
+            try:
+                return not any(
+                    lags.of(group, RAW_TOPICS if group == INGESTION_GROUP else [EVENTS_TOPIC])
+                    for group in sorted(groups, reverse=True)
+                )
+            except Retry:
+                return False
+
+        try:
+            wait_until(caught_up, "the workers to catch up", DRAINED_SECONDS)
+        finally:
+            lags.close()
+
+    def check(self) -> None:
+        """Everything came out as it must."""
+        right, found = expected(self.company, Counter(self.sent.values()), END), self._found()
+        assert found.fates == right.fates, "elements lost, doubled or judged otherwise"
+        assert found.people == right.people, "somebody was taken for somebody else"
+        if self._runs("features"):
+            assert found.counts == right.counts, "features were counted wrongly"
+
+    def _runs(self, role: str) -> bool:
+        return any(name.startswith(role) for name in self.names)
+
+    def _found(self) -> Ending:
+        forwards = Forwards(read_forwardings(self.settings.lake))
+        fates: dict[ElementName, Counter[Fate]] = defaultdict(Counter)
+        people: dict[str, set[ElementName]] = defaultdict(set)
+        for event in read_events(self.settings.lake):
+            name = self._name(event.raw.topic, event.raw.partition, event.raw.offset, event.raw.index)
+            fates[name][Fate.GOOD] += 1
+            people[forwards.of(event)].add(name)
+        for name in self._refused():
+            fates[name][Fate.QUARANTINED] += 1
+        for name in self._dropped():
+            fates[name][Fate.DUPLICATE] += 1
+        named = {lead: frozenset(elements) for lead, elements in people.items()}
+        return Ending(dict(fates), frozenset(named.values()), self._counts(named) if self._runs("features") else {})
+
+    def _name(self, topic: str, partition: int, offset: int, index: int) -> ElementName:
+        return self.sent[topic, partition, offset], index
+
+    def _refused(self) -> list[ElementName]:
+        failures = map(failure_of, read_topic(self.bootstrap, QUARANTINE_TOPIC))
+        places = {(each.topic, each.partition, each.offset, each.index) for each in failures}  # a replay repeats them
+        return [self._name(*place) for place in places]
+
+    def _dropped(self) -> list[ElementName]:
+        engine = open_database(self.settings.database_url)
+        with reading(engine) as connection:
+            dropped = duplicates.dropped(connection)
+        engine.dispose()
+        split = ((stream.split("/"), divmod(position, MAX_PARTS)) for stream, position in dropped)
+        return [self._name(topic, int(partition), *place) for (topic, partition), place in split]
+
+    def _counts(self, named: dict[str, frozenset[ElementName]]) -> dict[frozenset[ElementName], tuple[float, ...]]:
+        rows = OnlineStore.open(self.settings).read(list(named))
+        served = {
+            lead: {} if row is None else LEAD_SCORING.features_at(row.state, None, END)
+            for lead, row in zip(named, rows, strict=True)
+        }
+        return {named[lead]: tuple(served[lead].get(name) or 0.0 for name in COUNTED) for lead in named}
+
+
+def pause(seconds: float) -> None:
+    """The fault itself lasts."""
+    time.sleep(seconds)
