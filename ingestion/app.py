@@ -9,9 +9,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ingestion import duplicates
 from ingestion.contracts.raw import EVENTS_TOPIC, RAW_TOPICS
-from ingestion.database import open_database, reading
+from ingestion.database import open_database
 from ingestion.framing import Resolve, unasked
 from ingestion.gate import BatchGate
 from ingestion.identity import IdentityStore
@@ -55,28 +54,25 @@ def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point
     gate = BatchGate(alert, lambda: datetime.now(UTC))
     gate.preload()
     identity = IdentityStore(engine, settings.identity_key_bytes, lists)
+    pipeline = Pipeline(engine, identity, Vault(engine, settings.master_key_bytes), settings.tenant)
     metrics = IngestionMetrics()
     metrics.lists.info({"digest": lists.digest})
 
     def revoked(_: list[Partition]) -> None:
         worker.settle()  # so that their next owner need not repeat it
 
-    def reached(topic: str, partition: int) -> int | None:
-        with reading(engine) as connection:
-            return duplicates.next_offset(connection, topic, partition)
-
     consumer = AlignedConsumer(
         bootstrap,
         INGESTION_GROUP,
         list(RAW_TOPICS),
         on_revoked=revoked,
-        reached=reached,
+        reached=pipeline.reached,
         client_config=settings.membership(INGESTION_GROUP),
     )
     worker = IngestionWorker(
         consumer,
         producer,
-        Pipeline(engine, identity, Vault(engine, settings.master_key_bytes), settings.tenant),
+        pipeline,
         settings.as_tenant(),
         gate,
         metrics,

@@ -76,7 +76,7 @@ def look_up(connection: Connection, keys: Collection[str]) -> dict[str, Seen]:
 
 
 def next_offset(connection: Connection, topic: str, partition: int) -> int | None:
-    """The offset behind a raw partition's last message with a new event; None if there was none. Reads the table."""
+    """The offset behind the last message of a raw partition in which an event was new. Reads the whole table."""
     last = select(func.max(seen.c.position)).where(seen.c.stream == f"{topic}/{partition}")
     position = connection.execute(last).scalar()
     return None if position is None else position // MAX_PARTS + 1

@@ -25,6 +25,7 @@ from ingestion.contracts.event import (
 )
 from ingestion.contracts.forwards import Forwarding
 from ingestion.contracts.raw import IMPORTED, TRACEPARENT
+from ingestion.database import reading
 from ingestion.duplicates import Duplicate, Seen, key_of
 from ingestion.element import Element
 from ingestion.identity import Conflict, IdentityStore, Observation, Resolution
@@ -77,6 +78,11 @@ class Pipeline:
         self._identity = identity
         self._vault = vault
         self._tenant = tenant
+
+    def reached(self, topic: str, partition: int) -> int | None:
+        """The offset behind a raw partition's last message with a new event; None if there was none. Takes a while."""
+        with reading(self._engine) as connection:
+            return duplicates.next_offset(connection, topic, partition)
 
     def resolve(self, elements: Sequence[Element]) -> Outcome:
         """Tell new events, replays and duplicates apart, find out who each is about, and make what is to be sent.

@@ -102,11 +102,13 @@ class Lags:
         return _lag(self._groups[group], group, topics)
 
     def has_members(self, group: str) -> bool:
-        """Whether the group has a member with partitions. Blocks for one round trip."""
+        """Whether the group has a member with partitions. Blocks for one round trip; raises `Retry` as `of` does."""
         try:
             described = self._admin.describe_consumer_groups([group])[group].result(PATIENCE_SECONDS)
         except KafkaException:
             return False  # nobody has joined it yet
+        except TimeoutError:
+            raise Retry(f"group {group}: the broker did not answer in {PATIENCE_SECONDS:.0f} s") from None
         return any(member.assignment and member.assignment.topic_partitions for member in described.members)
 
     def close(self) -> None:

@@ -86,8 +86,8 @@ class Reached(Protocol):
 class AlignedConsumer:
     """One member of a consumer group. Not thread-safe.
 
-    A partition without a committed offset is read from its earliest record. If its first records are gone, `reached`
-    is asked whether they had been read: Kafka forgets the offsets of a group that stood still for a week.
+    A partition without a committed offset is read from its earliest record, unless `reached` tells of a place that the
+    broker does not hold: Kafka forgets the offsets of a group that stood still for a week, or whose topic was deleted.
     `on_assigned` runs before the first record of the new partitions and may call `seek` for them; `on_revoked` runs
     while they are still ours.
     """
@@ -316,7 +316,7 @@ class AlignedConsumer:
         ends = self._ask(lambda: [consumer.get_watermark_offsets(each, timeout=QUERY_SECONDS) for each in committed])
         for each, (low, high) in zip(committed, ends, strict=True):
             next_ = each.offset if each.offset != _UNKNOWN else None
-            known = self._reached(each.topic, each.partition) if next_ is None and low > 0 else next_
+            known = self._reached(each.topic, each.partition) if next_ is None else next_
             if known is not None and not low <= known <= high:
                 raise OffsetLost(self._lost_place(each.topic, each.partition, known, f"it holds {low} to {high}"))
             lanes[each.topic, each.partition] = _Lane(low if next_ is None else next_, high)

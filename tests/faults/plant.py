@@ -10,10 +10,12 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from features.app import FEATURES_GROUP
 from features.definitions import LEAD_SCORING
@@ -39,7 +41,8 @@ from tests.faults.workers import Workers
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "11" * 32
-DRAINED_SECONDS = 120
+DRAINED_SECONDS = 300  # minutes only where many share a machine
+TIMEOUT = pytest.mark.timeout(3 * DRAINED_SECONDS)
 SLICES = 40  # into which the traffic is cut, so that workers meet many batches
 GROUPS = {"ingest": INGESTION_GROUP, "features": FEATURES_GROUP, "lake": LAKE_GROUP}
 INGESTING = ("ingest-1", "lake-1")
@@ -119,8 +122,14 @@ class Plant:
 
     def wait_for_members(self, name: str) -> None:
         """Wait until the group of a worker has one with partitions."""
-        lags = Lags(self.bootstrap)
-        wait_until(lambda: lags.has_members(GROUPS[name.split("-")[0]]), f"the group of {name} to form", 60)
+        lags, group = Lags(self.bootstrap), GROUPS[name.split("-")[0]]
+
+        def is_there() -> bool:
+            with suppress(Retry):
+                return lags.has_members(group)
+            return False
+
+        wait_until(is_there, f"the group of {name} to form", DRAINED_SECONDS)
         lags.close()
 
     def come_to_rest(self) -> None:

@@ -17,9 +17,11 @@ from ingestion.contracts.raw import EVENTS_TOPIC, QUARANTINE_TOPIC
 from ingestion.quarantine import failure_of
 from leadline.company import Fate
 from tests.conftest import tries
-from tests.faults.plant import EVERYTHING, Plant, pause
+from tests.faults.plant import EVERYTHING, TIMEOUT, Plant, pause
 from tests.ingestion.sources.samples import HUBSPOT_STAGE, SEGMENT_PAGE, SENDGRID_CLICK, WEB_FORM
 from tests.ingestion.test_worker import Stage
+
+pytestmark = TIMEOUT
 
 MB = 1024 * 1024
 RECEIVED = datetime(2026, 3, 1, 9, tzinfo=UTC)

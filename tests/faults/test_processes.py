@@ -12,8 +12,10 @@ import pytest
 
 import ingestion.worker
 from tests.conftest import tries
-from tests.faults.plant import EVERYTHING, INGESTING, TWO_INGESTING, Plant, pause
+from tests.faults.plant import EVERYTHING, INGESTING, TIMEOUT, TWO_INGESTING, Plant, pause
 from tests.faults.workers import KilledAt
+
+pytestmark = TIMEOUT
 
 CRASH_POINTS = re.findall(r'_crash_point\("(\w+)"\)', inspect.getsource(ingestion.worker))
 SESSION_SECONDS = 6  # of a member of the groups that nobody hears from

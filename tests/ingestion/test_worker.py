@@ -92,12 +92,13 @@ class Stage:
     ) -> None:
         """Run one worker until nothing is left, or until it crashes."""
         registry = registry or CollectorRegistry()
-        consumer = AlignedConsumer(self.bootstrap, INGESTION_GROUP, list(RAW_TOPICS))
+        pipeline = self.pipeline()
+        consumer = AlignedConsumer(self.bootstrap, INGESTION_GROUP, list(RAW_TOPICS), reached=pipeline.reached)
         producer = DurableProducer(self.bootstrap)
         worker = IngestionWorker(
             consumer,
             producer,
-            self.pipeline(),
+            pipeline,
             TENANT,
             BatchGate(lambda _: None, lambda: datetime.now(UTC), every=timedelta(hours=1)),
             IngestionMetrics(registry),
