@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
+import features.app
+import features.store
 import features.worker
+import ingestion.app
 import ingestion.lake_writer
 import ingestion.worker
 from features.app import run_features
@@ -19,6 +24,7 @@ from ingestion.worker import CrashPoint, never
 from tests.conftest import wait_until
 from tests.processes import processes
 
+CLOCK_IS_SET = 1.0  # seconds after a worker's start
 FALLS = 20  # a worker that ends by itself more often will not come back
 AT_ONCE = 100  # messages a batch: many batches, so that faults meet workers between and within them
 
@@ -50,7 +56,33 @@ class KilledAt:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _run(role: str, settings: PlatformSettings, crash_point: CrashPoint, parent: int) -> None:
+@dataclass(frozen=True)
+class Clock:
+    """How far a worker's clock is off at its start, and how far after `CLOCK_IS_SET`."""
+
+    first: timedelta
+    then: timedelta
+
+    def wrong(self, began: float) -> type[datetime]:
+        """`datetime` as a process has it that looks at such a clock."""
+        clock = self
+
+        class Wrong(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # encoders know no other
+                return datetime.now(tz) + (clock.first if time.monotonic() - began < CLOCK_IS_SET else clock.then)
+
+        return Wrong
+
+
+RIGHT = Clock(timedelta(), timedelta())
+
+
+def _run(role: str, settings: PlatformSettings, crash_point: CrashPoint, clock: Clock, parent: int) -> None:
+    if clock != RIGHT:
+        wrong = clock.wrong(time.monotonic())
+        for module in (ingestion.app, features.app, features.store, features.worker):
+            vars(module)["datetime"] = wrong
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
@@ -75,6 +107,7 @@ class Workers:
         self._settings = settings
         self._processes: dict[str, BaseProcess] = {}
         self._zombies: list[BaseProcess] = []
+        self.clocks: dict[str, Clock] = {}  # by name, of workers whose clock is not right
         self.fallen: list[str] = []  # names of those that ended by themselves and were started again
 
     def start(self, name: str, crash_point: CrashPoint = never) -> None:
@@ -82,7 +115,8 @@ class Workers:
         if name in self._processes and self._processes[name].is_alive():
             self._zombies.append(self._processes[name])
         settings = self._settings.model_copy(update={"instance": name})
-        process = processes.Process(target=_run, args=(name.split("-")[0], settings, crash_point, os.getpid()))
+        role, clock = name.split("-")[0], self.clocks.get(name, RIGHT)
+        process = processes.Process(target=_run, args=(role, settings, crash_point, clock, os.getpid()))
         process.start()
         self._processes[name] = process
 
