@@ -187,6 +187,8 @@ class AlignedConsumer:
         lane.size = 0
         lane.position = offset
         lane.starved_since = None
+        if (topic, partition) in self._uncommitted:
+            self._uncommitted[topic, partition] = offset
         if (topic, partition) not in self._starting:
             self._consumer.seek(TopicPartition(topic, partition, offset))
 
@@ -319,7 +321,9 @@ class AlignedConsumer:
             known = self._reached(each.topic, each.partition) if next_ is None else next_
             if known is not None and not low <= known <= high:
                 raise OffsetLost(self._lost_place(each.topic, each.partition, known, f"it holds {low} to {high}"))
-            lanes[each.topic, each.partition] = _Lane(low if next_ is None else next_, high)
+            if next_ is None:  # goes with the next commit, so that nobody asks about this partition again
+                next_ = self._uncommitted[each.topic, each.partition] = low
+            lanes[each.topic, each.partition] = _Lane(next_, high)
         return lanes
 
     def _ask(self, question: Callable[[], Any]) -> Any:

@@ -252,3 +252,22 @@ def test_partitions_move_between_members_without_losing_a_record(
         assert time.monotonic() < deadline, f"{len(seen)} of 800 records came"
         step(second)
     second.close()
+
+
+def test_where_a_partition_was_reached_is_asked_once_and_not_at_every_start(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 3})
+    producer.send_and_wait(topic, partition=1, key=None, value=b"x")
+    asked: list[int] = []
+
+    def reached(_: str, partition: int) -> None:
+        asked.append(partition)
+
+    for _ in range(2):
+        consumer = AlignedConsumer(kafka, topic, [topic], reached=reached)
+        while len(consumer.assignment) < 3:
+            consumer.poll(1, 0.1)
+        consumer.commit({(topic, 1): 1})
+        consumer.close()
+    assert sorted(asked) == [0, 1, 2]
