@@ -157,14 +157,16 @@ class AlignedConsumer:
             now = time.monotonic()
             is_full = len(released) >= max_records or self._room <= 0
             if is_full or now >= deadline or (released and holds_until is None):
+                if not released:
+                    self.commit({})  # what a re-forming group refused; nothing else may ever come to take it along
                 return released
             self._fetch(min(deadline, holds_until or deadline) - now)
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
         """Record, for each partition, the next offset to read. Blocks until the broker has it.
 
-        While the group re-forms, a position stays pending and goes with the next commit; one whose partition
-        moved away is dropped, and its new owner reads those records again.
+        While the group re-forms, a position stays pending and goes with the next commit, or with the next poll that
+        has nothing to release; one whose partition moved away is dropped, and its new owner reads those records again.
         """
         self._uncommitted.update({at: offset for at, offset in positions.items() if at in self._lanes})
         if not self._uncommitted:
@@ -321,7 +323,7 @@ class AlignedConsumer:
             known = self._reached(each.topic, each.partition) if next_ is None else next_
             if known is not None and not low <= known <= high:
                 raise OffsetLost(self._lost_place(each.topic, each.partition, known, f"it holds {low} to {high}"))
-            if next_ is None:  # goes with the next commit, so that nobody asks about this partition again
+            if next_ is None:  # committed like any other, so that nobody asks about this partition again
                 next_ = self._uncommitted[each.topic, each.partition] = low
             lanes[each.topic, each.partition] = _Lane(next_, high)
         return lanes

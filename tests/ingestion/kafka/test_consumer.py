@@ -7,9 +7,10 @@ import random
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from ingestion.errors import OffsetLost
@@ -252,6 +253,37 @@ def test_partitions_move_between_members_without_losing_a_record(
         assert time.monotonic() < deadline, f"{len(seen)} of 800 records came"
         step(second)
     second.close()
+
+
+class _Refusing:
+    """A client whose first commit the broker refuses, as while the group re-forms; everything else reaches it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._refusals = [KafkaException(KafkaError(KafkaError.REBALANCE_IN_PROGRESS))]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def commit(self, **given: Any) -> None:
+        if self._refusals:
+            raise self._refusals.pop()
+        self._client.commit(**given)
+
+
+def test_a_commit_that_was_refused_while_the_group_re_formed_is_made_up_for_though_nothing_more_comes(
+    kafka: str, topic: str, producer: DurableProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_topics(kafka, {topic: 1})
+    producer.send_and_wait(topic, key=None, value=b"x")
+    consumer = AlignedConsumer(kafka, topic, [topic])
+    records = _read(consumer, 1)
+    monkeypatch.setattr(consumer, "_consumer", _Refusing(consumer._consumer))
+    _commit(consumer, records)
+    assert group_lag(kafka, topic, [topic]) == 1
+    assert consumer.poll(1, 0.1) == []
+    assert group_lag(kafka, topic, [topic]) == 0
+    consumer.close()
 
 
 def test_where_a_partition_was_reached_is_asked_once_and_not_at_every_start(
