@@ -43,6 +43,7 @@ END = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "11" * 32
 DRAINED_SECONDS = 300  # minutes only where many share a machine
 TIMEOUT = pytest.mark.timeout(3 * DRAINED_SECONDS)
+HISTORIC = {"imported", "received-time"}  # headers of what was known before
 SLICES = 40  # into which the traffic is cut, so that workers meet many batches
 GROUPS = {"ingest": INGESTION_GROUP, "features": FEATURES_GROUP, "lake": LAKE_GROUP}
 INGESTING = ("ingest-1", "lake-1")
@@ -66,10 +67,12 @@ class Plant:
     settings: PlatformSettings = field(init=False)
     sending: list[int] = field(init=False)  # the messages' numbers, in the order in which they are sent
     anywhere: bool = False  # whether a message may go to any partition of its topic
+    end: datetime = END  # of the company's year
+    live: bool = False  # whether it is told as news: known when it is sent, and so late
     sent: dict[Message, int] = field(default_factory=dict)  # coordinates to the message's number
 
     def __post_init__(self) -> None:
-        self.company = generate(seed=self.seed, leads=self.leads, end=END)
+        self.company = generate(seed=self.seed, leads=self.leads, end=self.end)
         self.sending = list(range(len(self.company.messages)))
         self.chance = random.Random(self.seed)
         given = {"home": self.home, "kafka_bootstrap_servers": self.bootstrap, "identity_key": KEY, "master_key": KEY}
@@ -115,6 +118,9 @@ class Plant:
                 message = self.company.messages[number]
                 if self.anywhere:
                     message = replace(message, key=b"%d" % self.chance.getrandbits(32))
+                if self.live:
+                    headers = {name: message.headers[name] for name in message.headers.keys() - HISTORIC}
+                    message = replace(message, headers=headers, received=datetime.now(UTC))
                 self.sent[publisher.publish(message)] = number
             publisher.flush()
             hurry.wait(self.seconds / SLICES)
@@ -154,7 +160,7 @@ class Plant:
 
     def check(self) -> None:
         """Everything came out as it must."""
-        right, found = expected(self.company, Counter(self.sent.values()), END), self._found()
+        right, found = expected(self.company, Counter(self.sent.values()), self.end), self._found()
         assert found.fates == right.fates, "elements lost, doubled or judged otherwise"
         assert found.people == right.people, "somebody was taken for somebody else"
         if self._runs("features"):
@@ -197,7 +203,7 @@ class Plant:
     def _counts(self, named: dict[str, frozenset[ElementName]]) -> dict[frozenset[ElementName], tuple[float, ...]]:
         rows = OnlineStore.open(self.settings).read(list(named))
         served = {
-            lead: {} if row is None else LEAD_SCORING.features_at(row.state, None, END)
+            lead: {} if row is None else LEAD_SCORING.features_at(row.state, None, self.end)
             for lead, row in zip(named, rows, strict=True)
         }
         return {named[lead]: tuple(served[lead].get(name) or 0.0 for name in COUNTED) for lead in named}
