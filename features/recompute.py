@@ -92,16 +92,37 @@ class Mismatch(NamedTuple):
     recomputed: float | None
 
 
+class Told(NamedTuple):
+    """An event, and whose features it moves."""
+
+    event: Event
+    lead: str | None
+    account: str | None  # None: the event was sent for none, and what it says of a company is the lead's own
+    person: str  # whom the account knows the lead as
+
+
 def batch_recompute(lake: Path, as_of: datetime, features: FeatureSet) -> dict[str, dict[str, float | None]]:
     """Every lead's features as of an aware moment that is not before the newest event, by the id it has now."""
     events, forwardings = list(scan_events(lake)), read_forwardings(lake)
     forwards, accounts = Forwards(forwardings), _accounts(events, forwardings)
-    leads = [(lead, accounts.get(lead)) for lead in {forwards.of(event) for event in events}]
+    told = [Told(event, forwards.of(event), event.account, _person(event, forwards, accounts)) for event in events]
+    return recompute(told, {each.lead: accounts.get(each.lead) for each in told if each.lead}, as_of, features)
+
+
+def recompute(
+    told: Sequence[Told], accounts: Mapping[str, str | None], as_of: datetime, features: FeatureSet
+) -> dict[str, dict[str, float | None]]:
+    """The features of some leads as of an aware moment that is not before the newest event.
+
+    Args:
+        told: everything that these leads' and accounts' features rest on; what is of others is left out.
+        accounts: the leads that are asked about, each with its account.
+    """
     with duckdb.connect(":memory:", config={"threads": 2}) as database:
-        database.register("facts", _facts(events, forwards, accounts, features))
-        database.register("leads", _table(LEADS, leads))
+        database.register("facts", _facts(told, features))
+        database.register("leads", _table(LEADS, list(accounts.items())))
         values = _values(database, features, micros(as_of) // SECOND * SECOND)
-    heard_of = {event.account for event in events} - {None}
+    heard_of = {each.account for each in told} - {None}
     return {
         lead: {
             feature.name: _number(feature, values[feature.name].get(account if feature.of_account else lead))
@@ -109,7 +130,7 @@ def batch_recompute(lake: Path, as_of: datetime, features: FeatureSet) -> dict[s
             else None
             for feature in features.features
         }
-        for lead, account in leads
+        for lead, account in accounts.items()
     }
 
 
@@ -199,15 +220,9 @@ def _number(feature: Feature, value: Any) -> float | None:
     return feature.number(str(value)) if isinstance(feature, Company) else float(value)
 
 
-def _facts(
-    events: Iterable[Event],
-    forwards: Forwards,
-    accounts: Mapping[str, str | None],
-    features: FeatureSet,
-) -> pa.Table:
+def _facts(told: Iterable[Told], features: FeatureSet) -> pa.Table:
     rows: list[tuple[object, ...]] = []
-    for event in events:
-        who = forwards.of(event), event.account, _person(event, forwards, accounts)
+    for event, *who in told:
         when = micros(event.time), event.id
         rows += [(*who, *said, *when) for said in _said(features.facts_of(event))]
     return _table(FACTS, rows)
