@@ -9,13 +9,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from feast import FeatureView, Field, FileSource, OnDemandFeatureView, RequestSource
+from feast import Entity, FeatureView, Field, FileSource, OnDemandFeatureView, RequestSource
+from feast.data_format import DeltaFormat
 from feast.transformation.python_transformation import PythonTransformation
 from feast.types import Bytes, Float64, String, UnixTimestamp
 
 from feature_repo.entities import account, lead
 from features.feature_set import named
-from features.history import offline_path
+from features.history import enrichment_path, history_path
+from features.offline_store import ROWS
 from features.on_demand import features_of
 from features.settings import FeaturePaths
 
@@ -24,23 +26,34 @@ FOREVER = timedelta(0)  # a state never expires: its windows are computed when i
 
 def state_views(paths: FeaturePaths) -> list[FeatureView]:
     """Lead state, account state and the reading of the free text, one blob each."""
+    readings = FileSource(name="readings", path=str(enrichment_path(paths.lake)), timestamp_field="known_at")
     return [
         FeatureView(
             name=name,
             entities=[entity],
             ttl=FOREVER,
             schema=[Field(name=entity.name, dtype=String), Field(name=column, dtype=Bytes)],
-            source=FileSource(
-                name=f"{name}_history", path=str(offline_path(paths.lake, name)), timestamp_field="known_at"
-            ),
+            source=source,
             description=description,
         )
-        for name, entity, column, description in (
-            ("lead_state", lead, "lead_row", "Tiles, last values and marks of a lead."),
-            ("account_state", account, "account_row", "Tiles, people and marks of an account."),
-            ("enrichment", lead, "enrichment_row", "A language model's reading of a lead's free text."),
+        for name, entity, column, source, description in (
+            ("lead_state", lead, "lead_row", _history(lead, paths), "Tiles, last values and marks of a lead."),
+            ("account_state", account, "account_row", _history(account, paths), "Tiles, people, marks of an account."),
+            ("enrichment", lead, "enrichment_row", readings, "A language model's reading of a lead's free text."),
         )
     ]
+
+
+def _history(entity: Entity, paths: FeaturePaths) -> FileSource:
+    """The rows of the feature history that are about such entities, as they were served."""
+    return FileSource(
+        name=f"{entity.name}_history",
+        path=str(history_path(paths.lake)),
+        file_format=DeltaFormat(),
+        timestamp_field="known_at",
+        field_mapping={"key": entity.name, "row": f"{entity.name}_row"},
+        tags={ROWS: f"entity = '{entity.name}'"},
+    )
 
 
 # Feast stores this text and runs it on its own, so it must import what it calls.

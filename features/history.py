@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -60,12 +59,8 @@ class HistoryTable:
     """
 
     def __init__(self, lake: Path) -> None:
-        path = history_path(lake)
-        if not DeltaTable.is_deltatable(str(path)):
-            path.mkdir(parents=True, exist_ok=True)
-            DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=PROPERTIES)
-        self._table = DeltaTable(str(path))
-        self._upkeep = Upkeep(self._table, path)
+        self._table = _opened(lake)
+        self._upkeep = Upkeep(self._table, history_path(lake))
         self._versions: dict[str, int | None] = {}
 
     def take_over(self, partition: int) -> tuple[int | None, list[HistoryRow]]:
@@ -127,26 +122,28 @@ def history_path(lake: Path) -> Path:
     return lake / "feature_history"
 
 
-def offline_path(lake: Path, view: str) -> Path:
-    """The Parquet file that Feast's offline store reads for a feature view."""
-    return lake / "offline" / f"{view}.parquet"
+def _opened(lake: Path) -> DeltaTable:
+    """The table; made, empty, if there is none."""
+    path = history_path(lake)
+    if not DeltaTable.is_deltatable(str(path)):
+        path.mkdir(parents=True, exist_ok=True)
+        DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=PROPERTIES)
+    return DeltaTable(str(path))
 
 
-# Feature view -> entity in the history, and the name of the view's column.
-_VIEWS = {"lead_state": (LEAD, "lead_row"), "account_state": (ACCOUNT, "account_row")}
+def enrichment_path(lake: Path) -> Path:
+    """The Parquet file that stands for the history of readings."""
+    return lake / "offline" / "enrichment.parquet"
 
 
 def ensure_offline(lake: Path) -> None:
-    """Make the offline files that are missing, empty: Feast looks at them when its declarations are applied."""
-    columns = {view: (entity, column) for view, (entity, column) in _VIEWS.items()} | {
-        "enrichment": (LEAD, "enrichment_row")
-    }
-    for view, (entity, column) in columns.items():
-        path = offline_path(lake, view)
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            schema = pa.schema([(entity, pa.string()), ("known_at", pa.timestamp("us", "UTC")), (column, pa.binary())])
-            pq.write_table(schema.empty_table(), path)
+    """Make the tables that are missing, empty: Feast looks at them when its declarations are applied."""
+    _opened(lake)
+    path = enrichment_path(lake)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = [(LEAD, pa.string()), ("known_at", pa.timestamp("us", "UTC")), ("enrichment_row", pa.binary())]
+        pq.write_table(pa.schema(columns).empty_table(), path)
 
 
 def read_history(lake: Path, entity: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -157,31 +154,3 @@ def read_history(lake: Path, entity: str, columns: Sequence[str] | None = None) 
     table = DeltaTable(str(path)).to_pyarrow_dataset().to_table(filter=pc.field("entity") == entity)
     table = table.sort_by([("known_at", "ascending"), ("sequence", "ascending")])
     return table if columns is None else table.select(list(columns))
-
-
-def export_offline(lake: Path, examples: pd.DataFrame) -> None:
-    """Write the history that `examples` can see as the files of Feast's offline store.
-
-    Feast's file source reads Parquet (its Delta support wants an extension that is downloaded at run time), and its
-    join multiplies each example with every row of its key; so only rows that are some example's newest are written.
-
-    Args:
-        examples: columns lead, account and event_timestamp (aware).
-    """
-    for view, (entity, column) in _VIEWS.items():
-        history = read_history(lake, entity, ("key", "known_at", "row"))
-        seen = history.take(pa.array(_newest_rows(history, examples[entity], examples["event_timestamp"]), pa.int64()))
-        path = offline_path(lake, view)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        pq.write_table(seen.rename_columns([entity, "known_at", column]), partial)
-        partial.replace(path)
-
-
-def _newest_rows(history: pa.Table, keys: pd.Series[str], moments: pd.Series[pd.Timestamp]) -> list[int]:
-    """Indices of the rows of `history` (by knowledge time) that are the newest for some key and moment."""
-    rows = history.select(["key", "known_at"]).to_pandas()
-    rows["index"] = range(len(rows))
-    asked = pd.DataFrame({"key": keys.astype("object"), "known_at": moments.astype("datetime64[us, UTC]")})
-    found = pd.merge_asof(asked.dropna().sort_values("known_at"), rows, on="known_at", by="key")
-    return sorted({int(index) for index in found["index"].dropna()})

@@ -32,7 +32,7 @@ class FeaturePaths:
 
 
 def feast_config(settings: PlatformSettings) -> RepoConfig:
-    """Feast's configuration: SQLite or Redis online, files offline, no telemetry."""
+    """Feast's configuration: SQLite or Redis online, the lake offline, no telemetry."""
     paths = FeaturePaths.of(settings)
     online: dict[str, Any] = (
         {"type": "sqlite", "path": str(paths.online)}
@@ -44,7 +44,7 @@ def feast_config(settings: PlatformSettings) -> RepoConfig:
         provider="local",
         registry={"path": str(paths.registry), "cache_ttl_seconds": 0},  # 0: read once; `apply` is a deployment
         online_store=online,
-        offline_store={"type": "dask"},
+        offline_store={"type": "features.offline_store.LakeOfflineStore"},
         entity_key_serialization_version=3,
     )
 

@@ -1,4 +1,4 @@
-"""The history holds each commit once, fences whoever lost a partition, and shows Feast what an example may see."""
+"""The history holds each commit once, and fences whoever lost a partition."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
@@ -17,17 +16,14 @@ from features.history import (
     OUTBOX,
     HistoryRow,
     HistoryTable,
+    enrichment_path,
     ensure_offline,
-    export_offline,
     history_path,
-    offline_path,
     read_history,
 )
 from ingestion import lake_upkeep
 from ingestion.errors import Fenced
 from tests.features.conftest import NOW
-
-VIEWS = ("lead_state", "account_state", "enrichment")
 
 
 def row(
@@ -144,38 +140,11 @@ def test_without_a_history_there_is_nothing_to_read(tmp_path: Path) -> None:
     assert read_history(tmp_path, LEAD).num_rows == 0
 
 
-def test_offline_files_are_made_once_and_never_emptied(tmp_path: Path) -> None:
+def test_what_feast_looks_at_is_made_once_and_never_emptied(tmp_path: Path) -> None:
     ensure_offline(tmp_path)
-    assert [pq.read_table(offline_path(tmp_path, view)).num_rows for view in VIEWS] == [0, 0, 0]
+    assert read_history(tmp_path, LEAD).num_rows == pq.read_table(enrichment_path(tmp_path)).num_rows == 0
     table = HistoryTable(tmp_path)
     table.take_over(0)
     table.append([row("ld_0", 1)], {0: 1}, stamp=1)
-    export_offline(tmp_path, _examples(("ld_0", None, 5)))
     ensure_offline(tmp_path)
-    assert pq.read_table(offline_path(tmp_path, "lead_state")).num_rows == 1
-
-
-def test_feast_is_given_only_rows_that_are_some_examples_newest(tmp_path: Path) -> None:
-    table = HistoryTable(tmp_path)
-    table.take_over(0)
-    rows = [row(key, sequence) for key in ("ld_0", "ld_1") for sequence in range(1, 6)]
-    accounts = [row("ac_1", sequence, entity=ACCOUNT) for sequence in (2, 4)]
-    table.append([*rows, *accounts], {0: 1}, stamp=1)
-    export_offline(
-        tmp_path, _examples(("ld_0", "ac_1", 3), ("ld_0", "ac_1", 3), ("ld_0", None, 99), ("ld_1", "ac_1", 0))
-    )
-    leads = pq.read_table(offline_path(tmp_path, "lead_state")).to_pylist()
-    assert [(each["lead"], each["lead_row"]) for each in leads] == [("ld_0", b"ld_0/3"), ("ld_0", b"ld_0/5")]
-    of_accounts = pq.read_table(offline_path(tmp_path, "account_state")).to_pylist()
-    assert [each["account_row"] for each in of_accounts] == [b"ac_1/2"]
-
-
-def _examples(*asked: tuple[str, str | None, int]) -> pd.DataFrame:
-    """Lead, account, seconds from now."""
-    return pd.DataFrame(
-        {
-            "lead": [lead for lead, *_ in asked],
-            "account": [account for _, account, _ in asked],
-            "event_timestamp": [pd.Timestamp(NOW + timedelta(seconds=seconds)) for *_, seconds in asked],
-        }
-    )
+    assert keys(tmp_path) == [("ld_0", 1)]
