@@ -36,6 +36,7 @@ duplicates = Table(
     Column("position", BigInteger, primary_key=True),
     Column("source", Text, nullable=False),
 )
+_LOOK_UP = select(seen).where(among(seen.c.key, "keys"))
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
@@ -71,8 +72,7 @@ def look_up(connection: Connection, keys: Collection[str]) -> dict[str, Seen]:
     """Those of `keys` that have been seen. One round trip."""
     if not keys:
         return {}
-    rows = connection.execute(select(seen).where(among(connection, seen.c.key, keys)))
-    return {key: Seen(*row) for key, *row in rows.all()}
+    return {key: Seen(*row) for key, *row in connection.execute(_LOOK_UP, {"keys": keys}).all()}
 
 
 def next_offset(connection: Connection, topic: str, partition: int) -> int | None:

@@ -34,6 +34,8 @@ person_keys = Table(
     Column("wrapped", LargeBinary, nullable=True),  # NULL once erased
     Column("erased_at", DateTime(timezone=True), nullable=True),
 )
+_KEYS_OF = select(person_keys.c.lead, person_keys.c.wrapped).where(among(person_keys.c.lead, "leads"))
+_INSERT = insert(person_keys)
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode = msgspec.json.Decoder(dict[str, str]).decode
@@ -93,8 +95,7 @@ class Vault:
         wanted = sorted(set(leads))
         if not wanted:
             return {}
-        query = select(person_keys.c.lead, person_keys.c.wrapped).where(among(connection, person_keys.c.lead, wanted))
-        known = {row.lead: row.wrapped for row in connection.execute(query)}
+        known = {row.lead: row.wrapped for row in connection.execute(_KEYS_OF, {"leads": wanted})}
         keys = {
             lead: PersonKey(lead, aes_key_unwrap(self._master_key, wrapped))
             for lead, wrapped in known.items()
@@ -107,14 +108,14 @@ class Vault:
                 keys[lead] = PersonKey(lead, key)
                 made.append({"lead": lead, "wrapped": aes_key_wrap(self._master_key, key)})
         if made:
-            connection.execute(insert(person_keys), made)
+            connection.execute(_INSERT, made)
         return keys
 
     def known_keys(self, leads: Collection[str]) -> dict[str, PersonKey]:
         """Each lead's key; erased leads, and those that have none, are left out. One round trip."""
-        query = select(person_keys.c.lead, person_keys.c.wrapped).where(person_keys.c.wrapped.is_not(None))
+        query = _KEYS_OF.where(person_keys.c.wrapped.is_not(None))
         with reading(self._engine) as connection:
-            rows = connection.execute(query.where(among(connection, person_keys.c.lead, leads))).all()
+            rows = connection.execute(query, {"leads": leads}).all()
         return {row.lead: PersonKey(row.lead, aes_key_unwrap(self._master_key, row.wrapped)) for row in rows}
 
     def open(self, lead: str, sealed: str) -> dict[str, str]:

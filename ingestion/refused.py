@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Connection,
     Index,
     Integer,
+    Select,
     String,
     Table,
     Text,
     and_,
+    bindparam,
     or_,
     select,
 )
@@ -64,6 +66,10 @@ refused = Table(
     Column("dropped_why", Text, nullable=True),
     Index("ix_refused_state_received", "state", "received"),
 )
+_ROWS = select(
+    refused.c.stream, refused.c.position, refused.c.state, refused.c.passed_as, refused.c.elements
+).with_for_update()
+_NAMED = _ROWS.where(among(refused.c.stream, "streams"), among(refused.c.position, "positions"))
 
 
 class Fate(NamedTuple):
@@ -161,23 +167,36 @@ def fates_of(connection: Connection, elements: Sequence[Element]) -> Fates:
     rows: dict[Place, Fate] = {}
     if lowest:
         # What is read for the first time has no row: to find a range empty costs less than to look for each.
-        ranges = (_between(*at, offset, highest[at]) for at, offset in lowest.items())
-        rows |= _rows_where(connection, or_(*ranges))
+        ranges: dict[str, Any] = {}
+        for number, ((topic, partition), offset) in enumerate(lowest.items()):
+            ranges[f"stream_{number}"] = f"{topic}/{partition}"
+            ranges[f"first_{number}"] = offset * MAX_PARTS
+            ranges[f"last_{number}"] = (highest[topic, partition] + 1) * MAX_PARTS - 1
+        rows |= _rows(connection, _in_ranges(len(lowest)), ranges)
     if replayed:
         streams, positions = zip(*replayed, strict=True)
-        named = among(connection, refused.c.stream, set(streams)) & among(connection, refused.c.position, positions)
-        rows |= _rows_where(connection, named)
+        rows |= _rows(connection, _NAMED, {"streams": set(streams), "positions": positions})
     return Fates(rows, hold_replays=bool(replayed))
 
 
-def _between(topic: str, partition: int, first: int, last: int) -> ColumnElement[bool]:
-    positions = refused.c.position.between(first * MAX_PARTS, (last + 1) * MAX_PARTS - 1)
-    return and_(refused.c.stream == f"{topic}/{partition}", positions)
+@lru_cache(maxsize=256)
+def _in_ranges(count: int) -> Select[Any]:
+    """The rows in so many ranges, each of one stream."""
+    return _ROWS.where(
+        or_(
+            *(
+                and_(
+                    refused.c.stream == bindparam(f"stream_{number}"),
+                    refused.c.position.between(bindparam(f"first_{number}"), bindparam(f"last_{number}")),
+                )
+                for number in range(count)
+            )
+        )
+    )
 
 
-def _rows_where(connection: Connection, condition: ColumnElement[bool]) -> dict[Place, Fate]:
-    columns = (refused.c.stream, refused.c.position, refused.c.state, refused.c.passed_as, refused.c.elements)
-    rows = connection.execute(select(*columns).where(condition).with_for_update())
+def _rows(connection: Connection, query: Select[Any], parameters: dict[str, Any]) -> dict[Place, Fate]:
+    rows = connection.execute(query, parameters)
     return {(row.stream, row.position): Fate(State(row.state), row.passed_as, row.elements) for row in rows}
 
 

@@ -89,7 +89,7 @@ class ReviewQueue:
         time = int(now.timestamp() * 1_000_000)
         with self._engine.begin() as connection:
             connection.execute(delete(suggestions))
-            mine = connection.execute(_named_by(connection, {lead for pair in found for lead in pair[:2]}))
+            mine = connection.execute(_named_by(), {"leads": {lead for pair in found for lead in pair[:2]}})
             names = {row.lead: row.hash for row in mine}
             settled = {frozenset(row) for row in connection.execute(_settled())}
             rows = [
@@ -137,12 +137,12 @@ def _item(row: Row[Any]) -> Item:
     return Item(row.a, row.b, reason, state, found, "", 0, probability)
 
 
-def _named_by(connection: Any, leads: set[str]) -> Select[Any]:
-    """The identifier that each lead is minted from, where it can be linked."""
+def _named_by() -> Select[Any]:
+    """The identifier that each of `leads` is minted from, where it can be linked."""
     linkable = identifiers.c.type.in_([kind.value for kind in LINKABLE])
     minted = identifiers.c.hash == identifiers.c.minted_from
     return select(identifiers.c.lead, identifiers.c.hash).where(
-        minted, linkable, identifiers.c.shared.is_(False), among(connection, identifiers.c.lead, leads)
+        minted, linkable, identifiers.c.shared.is_(False), among(identifiers.c.lead, "leads")
     )
 
 

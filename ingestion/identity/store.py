@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, Select, and_, or_, select, text
+from sqlalchemy import Connection, Engine, Row, Select, and_, bindparam, or_, select, text
 
 from ingestion.contracts.event import (
     Claim,
@@ -49,6 +49,26 @@ from ingestion.identity.tables import (
 _KINDS = {kind.value: kind for kind in IdentifierType}
 _LOCK = 0x1EAD  # of the advisory lock: any number that nobody else takes
 Place = tuple[str, int]  # raw stream, position
+
+# Identifiers, each with its lead's row if that lead was ever sent on.
+_WITH_LEADS = select(identifiers, leads.c.forwarded_to, leads.c.version).join_from(
+    identifiers, leads, leads.c.id == identifiers.c.lead, isouter=True
+)
+_NODES = _WITH_LEADS.where(among(identifiers.c.hash, "hashes"))
+_COMPONENTS = _WITH_LEADS.where(among(identifiers.c.blob, "blobs"))
+_TIMES = select(edges.c.a, edges.c.b, edges.c.rule, edges.c.time).where(among(edges.c.pair, "pairs"))
+_EDGES_AT = select(edges).where(or_(among(edges.c.a, "hashes"), among(edges.c.b, "hashes")))
+_EDGES_FROM = select(edges).where(among(edges.c.a, "hashes"))
+_WITHDRAWALS_AT = select(withdrawals).where(or_(among(withdrawals.c.a, "hashes"), among(withdrawals.c.b, "hashes")))
+_LEADS_OF = select(leads).where(among(leads.c.minted_from, "hashes"))
+_CONFLICTS_AT = select(conflicts.c.a, conflicts.c.b, conflicts.c.reason).where(among(conflicts.c.a, "ends"))
+_ENDED = select(merges.c.kind, merges.c.body).where(among(merges.c.absorbed, "leads"))
+_CAUSED = (
+    select(merges.c.stream, merges.c.position, merges.c.absorbed_key, merges.c.kind, merges.c.body)
+    .where(among(merges.c.stream, "streams"))
+    .where(merges.c.position.between(bindparam("first"), bindparam("last")))
+    .order_by(merges.c.stream, merges.c.position, merges.c.number)
+)
 
 
 class Resolution(msgspec.Struct, frozen=True, gc=False):
@@ -152,14 +172,9 @@ class IdentityStore:
         if not wanted:
             return {}
         positions = [position for _, position in places]
-        query = (
-            select(merges.c.stream, merges.c.position, merges.c.absorbed_key, merges.c.kind, merges.c.body)
-            .where(among(connection, merges.c.stream, streams))
-            .where(merges.c.position.between(min(positions), max(positions)))
-            .order_by(merges.c.stream, merges.c.position, merges.c.number)
-        )
+        asked = {"streams": streams, "first": min(positions), "last": max(positions)}
         found: dict[Place, list[tuple[str, Forwarding]]] = {}
-        for row in connection.execute(query):
+        for row in connection.execute(_CAUSED, asked):
             if (row.stream, row.position) in wanted:
                 found.setdefault((row.stream, row.position), []).append((row.absorbed_key, _forwarding(row)))
         return found
@@ -214,8 +229,7 @@ class IdentityStore:
         with reading(self._engine) as connection:
             rows = connection.execute(select(identifiers).where(identifiers.c.lead == now.lead).order_by("hash")).all()
             hashes = [row.hash for row in rows]
-            touching = or_(among(connection, edges.c.a, hashes), among(connection, edges.c.b, hashes))
-            bonds = connection.execute(select(edges).where(touching).order_by("time", "a", "b")).all()
+            bonds = connection.execute(_EDGES_AT.order_by("time", "a", "b"), {"hashes": hashes}).all()
             absorbed = connection.execute(
                 select(merges.c.kind, merges.c.body)
                 .where(merges.c.survivor == now.lead)
@@ -246,11 +260,10 @@ class IdentityStore:
         with reading(self._engine) as connection:
             mine = select(identifiers.c.hash).where(identifiers.c.lead == now.lead)
             reached = _ever_reached(connection, connection.execute(mine).scalars().all())
-            _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, reached)))
-            ends = or_(among(connection, withdrawals.c.a, reached), among(connection, withdrawals.c.b, reached))
-            for row in connection.execute(select(withdrawals).where(ends, withdrawals.c.time <= until)):
+            _nodes(ledger, connection.execute(_NODES, {"hashes": reached}).all())
+            for row in connection.execute(_WITHDRAWALS_AT.where(withdrawals.c.time <= until), {"hashes": reached}):
                 ledger.add_withdrawal(row.a, row.b)
-            for row in connection.execute(select(edges).where(among(connection, edges.c.a, reached))):
+            for row in connection.execute(_EDGES_FROM, {"hashes": reached}):
                 if row.time <= until and (row.b in ledger.nodes or row.rule.startswith(ACCOUNT_RULE)):
                     ledger.add_bond((row.a, row.b, row.rule), Bond(row.attached, row.time, row.a, row.b, row.rule))
         nodes = ledger.nodes
@@ -270,10 +283,8 @@ class IdentityStore:
         with reading(self._engine) as connection:
             mine = select(identifiers.c.hash).where(identifiers.c.lead == now.lead)
             reached = _ever_reached(connection, connection.execute(mine).scalars().all())
-            met = select(leads.c.id).where(among(connection, leads.c.minted_from, reached))
-            ids = sorted(connection.execute(met).scalars())
-            ended = select(merges.c.kind, merges.c.body).where(among(connection, merges.c.absorbed, ids))
-            return ids, [_forwarding(row) for row in connection.execute(ended)]
+            ids = sorted(row.id for row in connection.execute(_LEADS_OF, {"hashes": reached}))
+            return ids, [_forwarding(row) for row in connection.execute(_ENDED, {"leads": ids})]
 
     def known(self, prefix: str) -> tuple[Identifier, ...]:
         """The identifiers whose hash begins with `prefix`, at most ten."""
@@ -302,8 +313,7 @@ def _ever_reached(connection: Connection, hashes: Collection[str]) -> set[str]:
     """Everything that any edge on record connects with these, withdrawn and refused ones too. A query a step."""
     reached, new = set(hashes), set(hashes)
     while new:
-        touching = or_(among(connection, edges.c.a, new), among(connection, edges.c.b, new))
-        rows = connection.execute(select(edges.c.a, edges.c.b, edges.c.rule).where(touching)).all()
+        rows = connection.execute(_EDGES_AT, {"hashes": new}).all()
         new = {end for row in rows if not row.rule.startswith(ACCOUNT_RULE) for end in (row.a, row.b)} - reached
         reached |= new
     return reached
@@ -324,13 +334,12 @@ def _load(
     said = {evidence for evidence, _ in seen}
     wanted = {traits.hash for evidence in said for traits in evidence.traits}
     wanted.update(end for _, observation in seen for pair in observation.parted for end in pair)
-    _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, wanted)))
+    _nodes(ledger, connection.execute(_NODES, {"hashes": wanted}).all())
     for a, b in _withdrawn_at(connection, wanted):
         ledger.add_withdrawal(a, b)
     unsure = {evidence for evidence, observation in seen if held.get(evidence, NEVER) > observation.time}
     if named := [hashes.bond(*pair) for evidence in unsure for pair in evidence.pairs]:
-        query = select(edges.c.a, edges.c.b, edges.c.rule, edges.c.time)
-        for a, b, rule, time in connection.execute(query.where(among(connection, edges.c.pair, named))).all():
+        for a, b, rule, time in connection.execute(_TIMES, {"pairs": named}).all():
             ledger.times[a, b, rule] = min(time, ledger.times.get((a, b, rule), time))
     make_room(held)
     held |= {evidence: since for evidence in unsure if (since := ledger.held_since(evidence)) < NEVER}
@@ -348,37 +357,26 @@ def _load(
 
 def _load_components(connection: Connection, ledger: Ledger, blobs: Collection[str]) -> None:
     """Every identifier, bond and lead of these components, and the shared identifiers next to them."""
-    members = _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.blob, blobs)))
-    touching = or_(among(connection, edges.c.a, members), among(connection, edges.c.b, members))
-    query = select(edges.c.a, edges.c.b, edges.c.rule, edges.c.time, edges.c.attached).where(touching)
-    bonds = connection.execute(query).all()
+    members = _nodes(ledger, connection.execute(_COMPONENTS, {"blobs": blobs}).all())
+    bonds = connection.execute(_EDGES_AT, {"hashes": members}).all()
     beside = {end for row in bonds for end in (row.a, row.b) if end not in ledger.nodes}
     if beside:  # shared identifiers, and accounts, which are none
-        _nodes(connection, ledger, _with_leads().where(among(connection, identifiers.c.hash, beside)))
+        _nodes(ledger, connection.execute(_NODES, {"hashes": beside}).all())
     for a, b in _withdrawn_at(connection, members):
         ledger.add_withdrawal(a, b)
     for row in bonds:
         ledger.add_bond((row.a, row.b, row.rule), Bond(row.attached, row.time, row.a, row.b, row.rule))
-    for row in connection.execute(select(leads).where(among(connection, leads.c.minted_from, members))):
+    for row in connection.execute(_LEADS_OF, {"hashes": members}):
         ledger.add_lead(Lead(row.id, row.minted_from, row.account, row.forwarded_to, row.version))
 
 
 def _withdrawn_at(connection: Connection, hashes: Collection[str]) -> set[tuple[str, str]]:
     """The withdrawals with an end among these identifiers."""
-    ends = or_(among(connection, withdrawals.c.a, hashes), among(connection, withdrawals.c.b, hashes))
-    return {(row.a, row.b) for row in connection.execute(select(withdrawals.c.a, withdrawals.c.b).where(ends))}
+    return {(row.a, row.b) for row in connection.execute(_WITHDRAWALS_AT, {"hashes": hashes})}
 
 
-def _with_leads() -> Select[Any]:
-    """Identifiers, each with its lead's row if that lead was ever sent on."""
-    return select(identifiers, leads.c.forwarded_to, leads.c.version).join_from(
-        identifiers, leads, leads.c.id == identifiers.c.lead, isouter=True
-    )
-
-
-def _nodes(connection: Connection, ledger: Ledger, query: Select[Any]) -> list[str]:
-    """Take the identifiers of a query into the ledger; returns their hashes."""
-    rows = connection.execute(query).all()
+def _nodes(ledger: Ledger, rows: Sequence[Any]) -> list[str]:
+    """Take identifiers with their leads' rows into the ledger; returns their hashes."""
     for hash_, kind, scope, blob, lead, account, minted_from, shared, forwarded_to, version in rows:
         if hash_ in ledger.nodes:
             continue
@@ -454,8 +452,7 @@ def _not_on_record(connection: Connection, found: Sequence[Conflict]) -> dict[tu
     for each in found:
         new.setdefault((min(each.a, each.b), max(each.a, each.b), each.reason[:120]), each)
     if new:
-        one_end = among(connection, conflicts.c.a, {a for a, _, _ in new})
-        for row in connection.execute(select(conflicts.c.a, conflicts.c.b, conflicts.c.reason).where(one_end)):
+        for row in connection.execute(_CONFLICTS_AT, {"ends": {a for a, _, _ in new}}):
             new.pop((row.a, row.b, row.reason), None)
     return new
 
