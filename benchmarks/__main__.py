@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import identity, ingestion, pipeline, receiver, scoring, soak
+from benchmarks import identity, ingestion, pipeline, point_in_time, receiver, scoring, soak
 from benchmarks.result import Result
 from leadline import environment
 from leadline.errors import LeadlineError
@@ -28,6 +28,7 @@ class Which(StrEnum):
     SCORING = "scoring"
     RECEIVER = "receiver"
     SOAK = "soak"
+    POINT_IN_TIME = "point-in-time"
 
 
 def main(
@@ -37,6 +38,7 @@ def main(
     soak_events: Annotated[
         int, typer.Option(min=1, help="About how many go through one long-lived worker.")
     ] = 2_000_000,
+    examples: Annotated[int, typer.Option(min=20_000, help="How many a training set has, at most.")] = 1_000_000,
     rounds: Annotated[int, typer.Option(min=5, help="Rounds of each comparison.")] = 7,
     home: Annotated[Path | None, typer.Option(help="What a demo has left. Default: .local, or LEADLINE_HOME.")] = None,
     out: Annotated[Path, typer.Option(help="Where results and the homes made for them go.")] = Path(".local/bench"),
@@ -54,6 +56,7 @@ def main(
         Which.IDENTITY: lambda: identity.run(folder, count=records, rounds=rounds, console=console),
         Which.RECEIVER: lambda: receiver.run(folder, rounds=rounds, console=console),
         Which.SOAK: lambda: soak.run(folder, events=soak_events, console=console),
+        Which.POINT_IN_TIME: lambda: point_in_time.run(folder, examples=examples, rounds=rounds, console=console),
         Which.SCORING: lambda: scoring.run(folder, home=demo, rounds=rounds, console=console),
     }
     for which, run in runs.items():
