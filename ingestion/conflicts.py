@@ -11,9 +11,9 @@ from quality.verdict import Action, Finding, Verdict
 GATE = "identity"
 
 
-def kind_of(conflict: Conflict) -> str:
-    """The reason without what it is about: one of a handful."""
-    return conflict.reason.partition(":")[0]
+def kind_of(reason: str) -> str:
+    """A conflict's reason without what it is about: one of a handful."""
+    return reason.partition(":")[0]
 
 
 def verdict_on(conflicts: Sequence[Conflict], elements: int) -> Verdict | None:

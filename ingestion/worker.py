@@ -36,6 +36,7 @@ from ingestion.decode import read
 from ingestion.element import Element, elements_of
 from ingestion.framing import Resolve, unasked
 from ingestion.gate import BatchGate, RowGate, admit
+from ingestion.identity.ledger import FROZEN
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
 from ingestion.kafka.record import Partition
 from ingestion.metrics import GateMetrics, IngestionMetrics
@@ -113,6 +114,7 @@ class IngestionWorker:
         self._rows = RowGate()
         self._gate = gate
         self._metrics = metrics
+        metrics.conflicts.labels(conflicts.kind_of(FROZEN))  # 0 from the start: alerts go by its rise
         self._partitions = events_partitions
         self._alert = alert
         self._schemas = schemas
@@ -216,7 +218,7 @@ class IngestionWorker:
         for forwarding in outcome.forwardings:
             metrics.forwardings.labels(_why(forwarding)).inc()
         for conflict in outcome.conflicts:
-            metrics.conflicts.labels(conflicts.kind_of(conflict)).inc()
+            metrics.conflicts.labels(conflicts.kind_of(conflict.reason)).inc()
 
 
 def _facts(records: Sequence[Record], outcome: Outcome) -> dict[str, str | int]:

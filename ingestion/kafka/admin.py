@@ -6,8 +6,9 @@ import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import wait
+from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from ingestion.contracts.raw import IDENTITY_TOPIC
@@ -103,13 +104,22 @@ class Lags:
 
     def has_members(self, group: str) -> bool:
         """Whether the group has a member with partitions. Blocks for one round trip; raises `Retry` as `of` does."""
+        described = self._described(group)
+        members = [] if described is None else described.members
+        return any(member.assignment and member.assignment.topic_partitions for member in members)
+
+    def exists(self, group: str) -> bool:
+        """Whether anybody has ever joined the group. Blocks and raises as `has_members` does."""
+        described = self._described(group)
+        return described is not None and described.state != ConsumerGroupState.DEAD
+
+    def _described(self, group: str) -> Any:
         try:
-            described = self._admin.describe_consumer_groups([group])[group].result(PATIENCE_SECONDS)
+            return self._admin.describe_consumer_groups([group])[group].result(PATIENCE_SECONDS)
         except KafkaException:
-            return False  # nobody has joined it yet
+            return None  # nobody has joined it yet
         except TimeoutError:
             raise Retry(f"group {group}: the broker did not answer in {PATIENCE_SECONDS:.0f} s") from None
-        return any(member.assignment and member.assignment.topic_partitions for member in described.members)
 
     def close(self) -> None:
         """Let go of the broker: a client left open goes on looking for one that has stopped."""

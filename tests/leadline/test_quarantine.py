@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from ingestion.app import LAKE_GROUP, run_lake
-from ingestion.contracts.raw import CHANGES_TOPIC, DECISIONS_TOPIC, EVENTS_TOPIC
-from ingestion.kafka import create_topics, group_lag
+from ingestion.app import HYDRATION_GROUP, LAKE_GROUP, run_lake
+from ingestion.contracts.raw import CHANGES_TOPIC, DECISIONS_TOPIC, EVENTS_TOPIC, RAW_TOPICS
+from ingestion.kafka import AlignedConsumer, create_topics, group_lag
 from ingestion.settings import load
 from leadline.cli import app
 from tests.conftest import wait_until
@@ -143,6 +143,16 @@ def test_lag_shows_what_is_unread_and_whom_to_start(stage: Stage, leadline: Run)
     ingest, lake, *_ = (line for line in leadline("lag").output.splitlines() if "│" in line)
     assert " 0 " in ingest
     assert " 3 " in lake
+
+
+def test_lag_shows_hydration_where_it_has_ever_run(stage: Stage, leadline: Run) -> None:
+    create_topics(stage.bootstrap, {CHANGES_TOPIC: 1, DECISIONS_TOPIC: 1})
+    assert "hydrate" not in leadline("lag").output
+    consumer = AlignedConsumer(stage.bootstrap, HYDRATION_GROUP, list(RAW_TOPICS))
+    while not consumer.assignment:
+        consumer.poll(1, 0.1)
+    consumer.close()
+    assert "hydrate" in leadline("lag").output
 
 
 def test_events_of_a_lead_are_those_that_were_known_then(stage: Stage, leadline: Run) -> None:
