@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 
+from features.comparison import Comparison
 from features.gate import FeatureGate
 from features.history import HistoryTable
-from features.metrics import FeatureMetrics
+from features.metrics import FeatureMetrics, ParityMetrics
+from features.monitor import Monitor
 from features.parting import HeldInLake
 from features.settings import feature_set
 from features.store import OnlineStore
@@ -20,6 +22,25 @@ from ingestion.settings import PlatformSettings
 from ingestion.worker import CrashPoint, never, publish_verdicts
 
 FEATURES_GROUP = "leadline-features"
+
+
+def comparison_of(settings: PlatformSettings) -> Comparison:
+    """What compares this platform's served features with the recompute."""
+    return Comparison(settings.lake.absolute(), OnlineStore.open(settings), feature_set(settings))
+
+
+def run_monitor(settings: PlatformSettings, stop: threading.Event) -> None:
+    """Watch the sampled leads until `stop` is set. Raises what `Monitor.run` raises."""
+    serve_metrics(settings.metrics_port)
+    producer = DurableProducer(settings.kafka_bootstrap_servers)
+    publish = publish_verdicts(producer, GateMetrics())
+    lake, share = settings.lake.absolute(), settings.parity_share
+    monitor = Monitor(lake, comparison_of(settings), ParityMetrics(), publish, share=share)
+    settle_memory()
+    try:
+        monitor.run(stop, settings.parity_seconds)
+    finally:
+        producer.close()
 
 
 def run_features(settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint = never) -> None:

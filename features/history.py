@@ -6,7 +6,8 @@ in the history has been decided; the online store follows it (ADR 6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from ingestion.errors import Fenced
@@ -154,3 +155,21 @@ def read_history(lake: Path, entity: str, columns: Sequence[str] | None = None) 
     table = DeltaTable(str(path)).to_pyarrow_dataset().to_table(filter=pc.field("entity") == entity)
     table = table.sort_by([("known_at", "ascending"), ("sequence", "ascending")])
     return table if columns is None else table.select(list(columns))
+
+
+def read_rows(
+    lake: Path, entity: str, keys: Collection[str], sequences: Collection[int]
+) -> dict[str, dict[int, bytes]]:
+    """Of each key the newest row and those of these sequences, by sequence; reads nothing else of the rows' column."""
+    path = history_path(lake)
+    if not keys or not DeltaTable.is_deltatable(str(path)):
+        return {}
+    named = ", ".join(f"""'{key.replace("'", "''")}'""" for key in sorted(keys))
+    asked = f"entity = '{entity}' AND key IN ({named})"
+    newest = f"SELECT key AS of, max(sequence) AS last FROM history WHERE {asked} GROUP BY key"  # noqa: S608
+    wanted = f"sequence IN ({', '.join(map(str, sorted({0, *sequences})))}) OR sequence = last"
+    query = f"SELECT key, sequence, row FROM history JOIN ({newest}) ON key = of WHERE {asked} AND ({wanted})"  # noqa: S608
+    found: dict[str, dict[int, bytes]] = defaultdict(dict)
+    for row in pa.table(QueryBuilder().register("history", DeltaTable(str(path))).execute(query)).to_pylist():
+        found[row["key"]][row["sequence"]] = row["row"]
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
+ROW_AGES = (60.0, 3600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0, 90 * 86_400.0)
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0)
 
 
@@ -23,3 +24,44 @@ class FeatureMetrics:
             registry=registry,
         )
         self.lag = Gauge("leadline_feature_lag_records", "Records of `events` not read yet", registry=registry)
+
+
+class ParityMetrics:
+    """What the consistency monitor found. The gauges are of now: what was mended is gone from them."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.leads = Counter(
+            "leadline_parity_leads_total",
+            "Leads looked at: held, differs, or waiting for the lake or the feature worker",
+            ["outcome"],
+            registry=registry,
+        )
+        self.features = Gauge(
+            "leadline_parity_differing_leads",
+            "Leads whose served feature differs from the recompute: mismatch, missing or extra",
+            ["feature", "outcome"],
+            registry=registry,
+        )
+        self.rows = Gauge(
+            "leadline_parity_faulty_rows",
+            "Online rows that are not as the history has them: lost, behind, altered or unrecorded",
+            ["entity", "fault"],
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "leadline_parity_waiting_leads", "Leads whose last look had nothing to compare with yet", registry=registry
+        )
+        self.behind_seconds = Gauge(
+            "leadline_parity_behind_seconds",
+            "Age of the oldest event in the lake that a lead of the last round does not know of",
+            registry=registry,
+        )
+        self.row_age_seconds = Histogram(
+            "leadline_parity_row_age_seconds",
+            "From a row's knowledge time to the look at it",
+            buckets=ROW_AGES,
+            registry=registry,
+        )
+        self.round_seconds = Histogram(
+            "leadline_parity_round_seconds", "Time of a round", buckets=SECONDS, registry=registry
+        )

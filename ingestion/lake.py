@@ -240,7 +240,14 @@ def read_splits(lake: Path) -> list[LeadSplit]:
     return [decode_split(body.as_py().encode()) for body in bodies]
 
 
+def read_merges(
+    lake: Path, *, leads: Sequence[str] | None = None, accounts: Sequence[str] | None = None
+) -> list[LeadMerged]:
+    """The merges of these leads into others, or into leads of these accounts; all if neither is given. As received."""
+    bodies = scan(lake, record=RecordKind.MERGE, leads=leads, accounts=accounts, columns=["body"])["body"]
+    return [decode_merge(body.as_py().encode()) for body in bodies]
+
+
 def read_forwardings(lake: Path) -> list[Forwarding]:
     """Every end of a lead id, as received: merges, then splits."""
-    merges = scan(lake, record=RecordKind.MERGE, columns=["body"])["body"]
-    return [*(decode_merge(body.as_py().encode()) for body in merges), *read_splits(lake)]
+    return [*read_merges(lake), *read_splits(lake)]

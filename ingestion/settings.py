@@ -117,6 +117,15 @@ class PlatformSettings(HydrationSettings):
         pattern=r"^[A-Za-z_][\w.]*:\w+$",
         description="The declared features to fold and serve, `module:name`.",
     )
+    parity_share: float = Field(
+        0.01, alias="LEADLINE_PARITY_SHARE", gt=0, le=1, description="Share of leads that the parity monitor watches."
+    )
+    parity_seconds: float = Field(
+        60.0,
+        alias="LEADLINE_PARITY_SECONDS",
+        ge=10,
+        description="How often it looks; the time a row may be on its way.",
+    )
     mlflow_tracking_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow; else SQLite.")
     identity_key: SecretStr = Field(alias="LEADLINE_IDENTITY_KEY", description="Keys the hashes, 64 hex digits.")
     master_key: SecretStr = Field(alias="LEADLINE_MASTER_KEY", description="Wraps data keys, 64 hex digits.")

@@ -1,0 +1,52 @@
+"""Which leads the consistency monitor watches: those whose ids lie below a bound.
+
+An id is a keyed hash itself (ADR 4), so the ids below a bound are a fair sample that nobody can choose to be in, and
+tables can be asked for them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deltalake import DeltaTable, QueryBuilder
+
+from features.history import history_path
+from ingestion.lake import events_path
+
+SYMBOLS = "234567abcdefghijklmnopqrstuvwxyz"  # of ids, in the order of text
+PREFIX = "ld_"
+DIGITS = 8
+
+
+def bound(share: float) -> str | None:
+    """The id below which this share (0–1) of all leads lies; None where it is all of them."""
+    if share >= 1.0:
+        return None
+    place, digits = int(share * len(SYMBOLS) ** DIGITS), ""
+    for _ in range(DIGITS):
+        place, digit = divmod(place, len(SYMBOLS))
+        digits = SYMBOLS[digit] + digits
+    return PREFIX + digits
+
+
+def sampled_leads(lake: Path, share: float, after: str, limit: int) -> list[str]:
+    """The first `limit` ids of the sample behind `after`, in order: of leads with events, and of leads with features.
+
+    Reads one column of either table.
+    """
+    tables = {
+        "events": ("lead", "lead IS NOT NULL", events_path(lake)),
+        "history": ("key", "entity = 'lead'", history_path(lake)),
+    }
+    query, parts, below = QueryBuilder(), [], bound(share)
+    for name, (column, condition, path) in tables.items():
+        if DeltaTable.is_deltatable(str(path)):
+            query.register(name, DeltaTable(str(path)))
+            within = f"{condition} AND {column} > '{after}'" + (f" AND {column} < '{below}'" if below else "")
+            parts.append(f"SELECT {column} AS lead FROM {name} WHERE {within}")  # noqa: S608
+    if not parts:
+        return []
+    import pyarrow as pa
+
+    found = query.execute(f"SELECT lead FROM ({' UNION '.join(parts)}) ORDER BY lead LIMIT {limit}")  # noqa: S608
+    return [str(lead) for lead in pa.table(found)["lead"].to_pylist()]
