@@ -58,6 +58,7 @@ class Compared:
     differences: tuple[Difference, ...]
     known_at: datetime | None  # of the row that should be served
     unapplied_since: datetime | None  # when the oldest event that this row does not hold was received
+    lives: bool  # it should be served under this id: it did not end
     waiting: bool  # nothing to compare with yet: no row was written, or the lake lacks what was applied
 
     @property
@@ -73,6 +74,17 @@ class Look:
     compared: tuple[Compared, ...]
     as_of: datetime
     due: Mapping[Key, int]
+
+    @property
+    def disorderly(self) -> list[Compared]:
+        """The leads to look at again: something differs, waits or is on its way. What differs comes first."""
+        keys = {key for _, key in self.due}
+        found = [
+            each
+            for each in self.compared
+            if each.waiting or not each.held or not keys.isdisjoint((each.lead, each.account))
+        ]
+        return sorted(found, key=lambda each: each.held)
 
 
 class Comparison:
@@ -152,6 +164,7 @@ class Comparison:
             () if waiting else _differences(self._features.names, served, recomputed.get(lead, NOTHING)),
             right.known_at if right else None,
             applied.unapplied_since(lead) if right is None or _lives(right) else None,
+            _lives(right),
             waiting,
         )
 

@@ -67,21 +67,11 @@ class Monitor:
         self._after = page[-1] if len(page) == self._leads_a_round else ""
         look = self._comparison.look(list(dict.fromkeys([*self.watched, *page])), self._due)
         self._due = look.due
-        self._remember(look)
+        self.watched = {each.lead: each for each in look.disorderly[:WATCHED]}
         self._show(look)
         self._publish(verdict_of(look))
         self._metrics.round_seconds.observe(time.perf_counter() - began)
         return look
-
-    def _remember(self, look: Look) -> None:
-        on_their_way = {key for _, key in look.due}
-        disorderly = [
-            each
-            for each in look.compared
-            if not each.held or each.waiting or each.account in on_their_way or each.lead in on_their_way
-        ]
-        disorderly.sort(key=lambda each: each.held)
-        self.watched = {each.lead: each for each in disorderly[:WATCHED]}
 
     def _show(self, look: Look) -> None:
         metrics = self._metrics

@@ -80,7 +80,7 @@ def judged(served: Row | None, recorded: Mapping[int, Row], due: int) -> tuple[R
         due: the sequence that must be online by now.
     """
     if sequence_of(served) < due:
-        return recorded[due], Fault.LOST if served is None else Fault.BEHIND
+        return recorded.get(due), Fault.LOST if served is None else Fault.BEHIND
     if served is None:
         return None, None
     right = recorded.get(served.sequence)

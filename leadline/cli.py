@@ -14,7 +14,7 @@ from governance.errors import GovernanceError
 from ingestion.contracts.event import EventType
 from ingestion.errors import IngestionError
 from ingestion.importer.known_at import KnownAt
-from leadline import environment, identity_cli, quarantine_cli
+from leadline import environment, features_cli, identity_cli, quarantine_cli
 from leadline.broker import BrokerError
 from leadline.errors import LeadlineError
 from registry.errors import RegistryError
@@ -158,12 +158,7 @@ def lake() -> None:
     run_lake(environment.settings(), environment.until_told_to_stop())
 
 
-@app.command(rich_help_panel=SERVICES)
-def features() -> None:
-    """Fold canonical events into feature state: Feast online store and offline history."""
-    from features.app import run_features
-
-    run_features(environment.settings(), environment.until_told_to_stop())
+app.add_typer(features_cli.app, name="features", rich_help_panel=SERVICES)
 
 
 @app.command(rich_help_panel=SERVICES)

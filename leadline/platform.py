@@ -27,7 +27,12 @@ PATIENCE_SECONDS = 150
 START_SECONDS = 180  # a service that dies is noticed at once; one that starts on busy cores is waited for
 LOOK_EVERY_SECONDS = 0.25
 # The demo company is the firm whose platform this is.
-FIRM = {"LEADLINE_INSTANCE": "local", "LEADLINE_STAFF_DOMAINS": firm.DOMAIN, "LEADLINE_PRODUCT_SCOPE": firm.WORKSPACE}
+FIRM = {
+    "LEADLINE_INSTANCE": "local",
+    "LEADLINE_STAFF_DOMAINS": firm.DOMAIN,
+    "LEADLINE_PRODUCT_SCOPE": firm.WORKSPACE,
+    "LEADLINE_PARITY_SHARE": "1",  # it is small
+}
 
 
 class Platform:

@@ -37,6 +37,7 @@ def run_up(home: Path, *, leads: int, events_per_second: float, port: int, conso
             _seed(platform, company, publisher, console)
         platform.start_api(port)
         platform.start("stream")
+        platform.stack.start("parity", "features", "monitor")
         console.print(f"API on http://127.0.0.1:{port}, its key in {home / 'secrets.env'} (LEADLINE_CLIENT_KEY)")
         console.print("try: leadline leads, leadline score LEAD, leadline trace DECISION. Ctrl-C ends everything.")
         traffic = threading.Thread(

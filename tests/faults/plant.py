@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from features.app import FEATURES_GROUP
+from features.app import FEATURES_GROUP, comparison_of
 from features.definitions import LEAD_SCORING
+from features.sampling import sampled_leads
 from features.store import OnlineStore
 from ingestion import duplicates
 from ingestion.app import INGESTION_GROUP, LAKE_GROUP
@@ -165,6 +166,15 @@ class Plant:
         assert found.people == right.people, "somebody was taken for somebody else"
         if self._runs("features"):
             assert found.counts == right.counts, "features were counted wrongly"
+        if self._runs("features") and self._runs("lake"):
+            self.require_parity()
+
+    def require_parity(self) -> None:
+        """What is served of everybody is what the recompute says, and nothing is on its way any more."""
+        comparison, leads = comparison_of(self.settings), sampled_leads(self.settings.lake, 1.0, "", 100_000)
+        look = comparison.look(leads, comparison.look(leads, {}).due)
+        assert look.compared
+        assert look.disorderly == [], "what is served is not what the recompute says"
 
     def _runs(self, role: str) -> bool:
         return any(name.startswith(role) for name in self.names)

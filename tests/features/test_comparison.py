@@ -16,15 +16,13 @@ from hypothesis import settings as bounds
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from features.activity import Kind
-from features.clock import HOUR, micros
 from features.comparison import Compared, Comparison, Difference, Outcome
 from features.definitions import LEAD_SCORING
-from features.history import ACCOUNT, LEAD, SCHEMA, read_history
+from features.history import ACCOUNT, LEAD, SCHEMA, history_path, read_history
 from features.metrics import ParityMetrics
 from features.monitor import SUITE, Monitor
 from features.online_rows import Fault
-from features.rows import EncodedRow, LeadRow, encode_row
+from features.rows import EncodedRow, LeadRow, decode_lead_row, encode_row
 from features.sampling import SYMBOLS, bound, sampled_leads
 from features.settings import FeaturePaths
 from features.store import OnlineStore
@@ -71,6 +69,11 @@ class Watched:
         assert row is not None
         return row
 
+    def earlier(self, lead: str) -> LeadRow:
+        """The row before the one that is served."""
+        rows = [each for each in read_history(self.lake, LEAD).to_pylist() if each["key"] == lead]
+        return decode_lead_row(max(rows[:-1], key=lambda each: each["sequence"])["row"])
+
     def put(self, lead: str, row: LeadRow) -> None:
         """Put a row online that no worker wrote; stores drop what is not newer than what they have."""
         newer = self.row(lead).known_at + timedelta(seconds=1)
@@ -99,6 +102,8 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     world.tell(AL, type_=EventType.EMAIL_CLICKED, days_ago=3)
     world.tell(OTHER_COOKIE, AL)
     found.member.drain()
+    world.tell(USER, type_=EventType.PRODUCT_FEATURE_USED)
+    found.member.drain()
     yield found
     world.engine.dispose()
 
@@ -113,37 +118,46 @@ def test_what_is_served_as_it_should_be_is_not_told(watched: Watched) -> None:
 
 def test_a_wrong_value_is_told_by_feature_with_both_values(watched: Watched) -> None:
     lead = watched.lead(USER)
-    row = watched.row(lead)
-    row.state.hours[Kind.FEATURE_USE][micros(NOW) // HOUR] += 1
-    watched.put(lead, row)
+    watched.put(lead, msgspec.structs.replace(watched.earlier(lead), sequence=watched.row(lead).sequence))
     found = watched.look()
     assert list(found) == [lead]
     assert found[lead].faults == ((LEAD, lead, Fault.ALTERED),)
-    assert found[lead].differences == (Difference("feature_uses_7d", 2.0, 1.0),)
-    assert watched.metric("leadline_parity_differing_leads", feature="feature_uses_7d", outcome="mismatch") == 1.0
+    assert found[lead].differences == (
+        Difference("feature_uses_7d", 1.0, 2.0),
+        Difference("feature_uses_30d", 1.0, 2.0),
+    )
+    for feature in ("feature_uses_7d", "feature_uses_30d"):
+        assert watched.metric("leadline_parity_differing_leads", feature=feature, outcome="mismatch") == 1.0
     assert watched.metric("leadline_parity_faulty_rows", entity="lead", fault="altered") == 1.0
     verdict = watched.verdicts[-1]
     assert (verdict.suite, verdict.action) == (SUITE, Action.WARN)
     assert [(each.column, each.observed) for each in verdict.findings] == [
         (None, "altered"),
+        ("feature_uses_30d", "mismatch"),
         ("feature_uses_7d", "mismatch"),
     ]
 
 
 def test_a_value_that_the_history_has_wrong_as_well_is_found_by_the_recompute(watched: Watched) -> None:
     """A fold that counts wrongly writes the same wrong row everywhere: only the second opinion knows."""
-    lead, history = watched.lead(USER), watched.member.worker._history
-    row = watched.row(lead)
-    row.state.ever[Kind.FORM] = 7
+    lead = watched.lead(USER)
+    wrong, marks = watched.earlier(lead), watched.row(lead).state.marks
+    wrong = msgspec.structs.replace(wrong, sequence=wrong.sequence + 2)
+    wrong.state.marks.update(marks)
     (found,) = [each for each in read_history(watched.lake, LEAD).to_pylist() if each["key"] == lead][-1:]
-    wrong = msgspec.structs.replace(row, sequence=row.sequence + 1)
-    history._table.delete(f"key = '{lead}'")
     columns = found | {"sequence": wrong.sequence, "row": encode_row(wrong)}
-    write_deltalake(history._table, table_of([tuple(columns[name] for name in SCHEMA.names)], SCHEMA), mode="append")
+    write_deltalake(
+        str(history_path(watched.lake)),
+        table_of([tuple(columns[name] for name in SCHEMA.names)], SCHEMA),
+        mode="append",
+    )
     watched.put(lead, wrong)
     (told,) = watched.look().values()
     assert told.faults == ()
-    assert told.differences == (Difference("form_submissions_ever", 7.0, 0.0),)
+    assert {(each.feature, each.served, each.recomputed) for each in told.differences} == {
+        ("feature_uses_7d", 1.0, 2.0),
+        ("feature_uses_30d", 1.0, 2.0),
+    }
 
 
 def test_a_lost_row_is_told_once_it_cannot_be_on_its_way(watched: Watched) -> None:
@@ -153,7 +167,7 @@ def test_a_lost_row_is_told_once_it_cannot_be_on_its_way(watched: Watched) -> No
     lead = watched.lead(USER)
     assert found[lead].faults == ((LEAD, lead, Fault.LOST),)
     assert {each.outcome for each in found[lead].differences} == {Outcome.MISSING}
-    assert Difference("feature_uses_7d", None, 1.0) in found[lead].differences
+    assert Difference("feature_uses_7d", None, 2.0) in found[lead].differences
     ended = set(found) - {watched.lead(claim) for claim in (USER, CRM, AL)}
     assert ended  # their forwards are lost as well, but they had no features of their own
     assert all(found[lead].differences == () for lead in ended)
@@ -172,33 +186,20 @@ def test_a_lost_account_is_told_with_the_features_of_its_people(watched: Watched
 
 
 def test_a_row_that_nobody_recorded_is_told(watched: Watched) -> None:
-    lead = watched.lead(CRM)
-    row = watched.row(lead)
-    row.state.best[0] = 5.0
-    watched.put(lead, msgspec.structs.replace(row, sequence=row.sequence + 1))
+    lead = watched.lead(USER)
+    watched.put(lead, msgspec.structs.replace(watched.earlier(lead), sequence=watched.row(lead).sequence + 1))
     (found,) = watched.look().values()
     assert found.faults == ((LEAD, lead, Fault.UNRECORDED),)
-    assert found.differences == (Difference("source_intent", 5.0, None),)
-    assert found.differences[0].outcome is Outcome.EXTRA
+    assert {each.outcome for each in found.differences} == {Outcome.MISMATCH}
 
 
 def test_an_absorbed_lead_that_is_served_again_is_told(watched: Watched) -> None:
-    (ended,) = (
-        {row["key"] for row in read_history(watched.lake, LEAD).to_pylist() if row["forward"] is not None}
-        - {watched.lead(AL)}
-        - _others(watched)
-    )
-    row = watched.row(ended)
-    watched.put(ended, msgspec.structs.replace(row, forward=None))
+    rows = {row["key"]: row for row in read_history(watched.lake, LEAD).to_pylist()}
+    ended = next(key for key, row in rows.items() if row["forward"] is not None)
+    watched.put(ended, msgspec.structs.replace(watched.row(ended), forward=None))
     found = watched.look()
     assert list(found) == [ended]
     assert {each.outcome for each in found[ended].differences} == {Outcome.EXTRA}
-
-
-def _others(watched: Watched) -> set[str]:
-    """Absorbed leads but for the newest."""
-    rows = [row for row in read_history(watched.lake, LEAD).to_pylist() if row["forward"] is not None]
-    return {row["key"] for row in rows[:-1]}
 
 
 def test_an_older_row_is_told_if_it_stays(watched: Watched) -> None:
@@ -216,16 +217,14 @@ def test_an_older_row_is_told_if_it_stays(watched: Watched) -> None:
 def test_what_was_mended_is_gone_from_the_metrics(watched: Watched) -> None:
     lead = watched.lead(USER)
     right = watched.row(lead)
-    wrong = watched.row(lead)
-    wrong.state.ever[Kind.FORM] = 7
-    watched.put(lead, wrong)
+    watched.put(lead, msgspec.structs.replace(watched.earlier(lead), sequence=right.sequence))
     watched.look()
-    assert watched.metric("leadline_parity_differing_leads", feature="form_submissions_ever", outcome="mismatch") == 1.0
+    assert watched.metric("leadline_parity_differing_leads", feature="feature_uses_7d", outcome="mismatch") == 1.0
     assert set(watched.monitor.watched) == {lead}
     moment = right.known_at + timedelta(seconds=2)
     watched.online.write([EncodedRow(lead, moment, encode_row(right))])
     assert watched.look() == {}
-    assert watched.metric("leadline_parity_differing_leads", feature="form_submissions_ever", outcome="mismatch") == 0.0
+    assert watched.metric("leadline_parity_differing_leads", feature="feature_uses_7d", outcome="mismatch") == 0.0
     assert watched.verdicts[-1].action is Action.PASS
 
 

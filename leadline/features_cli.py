@@ -1,0 +1,57 @@
+"""`leadline features`: the feature worker, and what is asked about served features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from leadline import environment
+
+app = typer.Typer(
+    help="Fold canonical events into feature state; `parity` and `monitor` hold what is served to a recompute.",
+    invoke_without_command=True,
+    pretty_exceptions_show_locals=False,
+)
+console = Console()
+
+
+@app.callback()
+def features(context: typer.Context) -> None:
+    """Fold canonical events into feature state: Feast online store and offline history."""
+    if context.invoked_subcommand is None:
+        from features.app import run_features
+
+        run_features(environment.settings(), environment.until_told_to_stop())
+
+
+@app.command()
+def monitor() -> None:
+    """Watch a sample of leads: what is served of them equals the recompute from the lake, or is an alert.
+
+    LEADLINE_PARITY_SHARE says how large the sample is, LEADLINE_PARITY_SECONDS how often it is looked at.
+    """
+    from features.app import run_monitor
+
+    run_monitor(environment.settings(), environment.until_told_to_stop())
+
+
+@app.command()
+def parity(
+    share: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Of all leads. Default: LEADLINE_PARITY_SHARE.")
+    ] = None,
+    patience: Annotated[
+        float, typer.Option(min=0.0, help="Seconds that a row may take from the history to being online.")
+    ] = 10.0,
+    html: Annotated[Path | None, typer.Option(help="Write the result as a page as well.")] = None,
+) -> None:
+    """Compare the served features of a sample of leads with the recompute from the lake, bit for bit.
+
+    Exits with 1 if anything differs. Leads are named by their pseudonymous ids.
+    """
+    from leadline.parity import show_parity
+
+    raise SystemExit(show_parity(environment.settings(), share, patience, html, console))
