@@ -8,8 +8,9 @@ import warnings
 from feature_repo.entities import account, lead
 from feature_repo.services import scoring_service
 from feature_repo.views import feature_view, state_views
-from features.history import ensure_offline
+from features.history import count_history, ensure_offline
 from features.settings import FeaturePaths, feature_set, open_feast
+from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
 
 
@@ -27,3 +28,5 @@ def apply(settings: PlatformSettings) -> None:
         connection = sqlite3.connect(paths.online)
         connection.execute("PRAGMA journal_mode=WAL")  # stays with the file: readers never wait for the writer
         connection.close()
+    if not count_history(paths.lake):  # else only who has gone through the history may say so
+        OnlineStore.open(settings).declare_whole()

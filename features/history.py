@@ -7,7 +7,7 @@ in the history has been decided; the online store follows it (ADR 6).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -102,6 +102,14 @@ class HistoryTable:
         self._versions |= versions
         self._upkeep.after_commit()
 
+    def newest(self, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
+        """The newest rows of these leads or accounts, by key; left out: those without a row.
+
+        Reads the whole table's keys, however few are asked for: for when the online store cannot be asked.
+        """
+        self._table.update_incremental()
+        return _newest(self._table, entity, keys)
+
     def _rows(self, partition: int, stamp: int | None) -> list[HistoryRow]:
         if stamp is None:
             return []
@@ -173,3 +181,46 @@ def read_rows(
     for row in pa.table(QueryBuilder().register("history", DeltaTable(str(path))).execute(query)).to_pylist():
         found[row["key"]][row["sequence"]] = row["row"]
     return found
+
+
+def read_newest(lake: Path, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
+    """As `HistoryTable.newest`, for who does not write."""
+    path = history_path(lake)
+    return _newest(DeltaTable(str(path)), entity, keys) if DeltaTable.is_deltatable(str(path)) else {}
+
+
+def count_history(lake: Path) -> int:
+    """How many rows the history has, of any kind; from the table's log alone."""
+    path = history_path(lake)
+    if not DeltaTable.is_deltatable(str(path)):
+        return 0
+    return sum(DeltaTable(str(path)).get_add_actions(flatten=True)["num_records"].to_pylist())
+
+
+def newest_first(lake: Path, at_once: int) -> Iterator[list[HistoryRow]]:
+    """All of the history as it is now, at most so many rows at a time; files with the newest rows come first.
+
+    Memory does not grow with the history: a file's row groups are read one after the other.
+    """
+    path = history_path(lake)
+    if not DeltaTable.is_deltatable(str(path)):
+        return
+    files = DeltaTable(str(path)).get_add_actions(flatten=True)
+    newest = zip(files["max.batch"].to_pylist(), files["path"].to_pylist(), strict=True)
+    for _, file in sorted(newest, reverse=True):
+        with pq.ParquetFile(path / file) as rows:
+            for batch in rows.iter_batches(at_once, columns=list(HistoryRow._fields)):
+                yield [HistoryRow(**row) for row in batch.to_pylist()]
+
+
+def _newest(table: DeltaTable, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
+    wanted = (pc.field("entity") == entity) & pc.field("key").isin(list(keys))
+    found: dict[str, tuple[int, bytes]] = {}
+    batches = table.to_pyarrow_dataset().to_batches(
+        ["key", "sequence", "row"], wanted, batch_size=8192, batch_readahead=1, fragment_readahead=1
+    )
+    for batch in batches:
+        for key, sequence, row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if sequence > found.get(key, (0, b""))[0]:
+                found[key] = sequence, row
+    return {key: row for key, (_, row) in found.items()}

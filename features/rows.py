@@ -56,7 +56,21 @@ class EncodedRow(NamedTuple):
     encoded: bytes
 
 
+class _Head(msgspec.Struct, array_like=True):
+    """What rows of leads and of accounts begin with."""
+
+    state: msgspec.Raw
+    known_at: datetime
+    sequence: int
+
+
 encode_row = msgspec.msgpack.Encoder().encode
 decode_lead_row = msgspec.msgpack.Decoder(LeadRow).decode
 decode_account_row = msgspec.msgpack.Decoder(AccountRow).decode
 decode_enrichment_row = msgspec.msgpack.Decoder(EnrichmentRow).decode
+_decode_head = msgspec.msgpack.Decoder(_Head).decode
+
+
+def is_behind(held: bytes, row: bytes) -> bool:
+    """Whether the encoded row that is held, b"" for none, is older than `row`."""
+    return not held or _decode_head(held).sequence < _decode_head(row).sequence

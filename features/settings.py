@@ -31,13 +31,18 @@ class FeaturePaths:
         return cls(settings.lake.absolute(), folder / "registry.db", folder / "online.db" if embedded else None)
 
 
-def feast_config(settings: PlatformSettings) -> RepoConfig:
-    """Feast's configuration: SQLite or Redis online, the lake offline, no telemetry."""
+def feast_config(settings: PlatformSettings, patience: float | None = None) -> RepoConfig:
+    """Feast's configuration: SQLite or Redis online, the lake offline, no telemetry.
+
+    Args:
+        settings: the platform's.
+        patience: seconds to wait for Redis, where the settings do not say; else for ever. SQLite's readers never wait.
+    """
     paths = FeaturePaths.of(settings)
     online: dict[str, Any] = (
         {"type": "sqlite", "path": str(paths.online)}
         if paths.online is not None
-        else {"type": "redis", "connection_string": settings.online_store}
+        else {"type": "redis", "connection_string": _impatient(settings.online_store, patience)}
     )
     return RepoConfig(
         project=PROJECT,
@@ -49,11 +54,18 @@ def feast_config(settings: PlatformSettings) -> RepoConfig:
     )
 
 
+def _impatient(address: str, patience: float | None) -> str:
+    if patience is None:
+        return address
+    waits = [name for name in ("socket_timeout", "socket_connect_timeout") if f"{name}=" not in address]
+    return ",".join([address, *(f"{name}={patience}" for name in waits)])
+
+
 def feature_set(settings: PlatformSettings) -> FeatureSet:
     """The features that this platform folds and serves."""
     return named(settings.feature_set)
 
 
-def open_feast(settings: PlatformSettings) -> FeatureStore:
-    """Feast on this platform's stores."""
-    return FeatureStore(config=feast_config(settings))
+def open_feast(settings: PlatformSettings, patience: float | None = None) -> FeatureStore:
+    """Feast on this platform's stores; `patience` as of `feast_config`."""
+    return FeatureStore(config=feast_config(settings, patience))

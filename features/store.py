@@ -2,11 +2,15 @@
 
 Feast's `get_online_features` costs milliseconds a call; the `OnlineStore.online_read` beneath it costs tens of
 microseconds and returns the same rows. A contract suite holds both equal on SQLite and Redis.
+
+Invariant: a store that has forgotten anything is not whole until `features.rebuild` has gone through the history. Only
+of a whole store does an absent row mean that nothing was ever stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Self, TypeVar
 
@@ -14,6 +18,8 @@ from feast import FeatureStore, FeatureView
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
+from features.backends import StoredRow, backend_of
+from features.errors import OnlineStoreUnavailable
 from features.rows import (
     AccountRow,
     EncodedRow,
@@ -23,29 +29,36 @@ from features.rows import (
     decode_enrichment_row,
     decode_lead_row,
     encode_row,
+    is_behind,
 )
 from features.settings import open_feast
 from ingestion.settings import PlatformSettings
 
 Row = TypeVar("Row", LeadRow, AccountRow, EnrichmentRow)
+WORKERS_PATIENCE = 10.0  # seconds; a micro-batch is written in one go
 
 __all__ = ["AccountRow", "EncodedRow", "EnrichmentRow", "LeadRow", "OnlineStore"]
 
 
 class OnlineStore:
-    """Rows by key. Reads and writes block for one round trip, however many keys. Not thread-safe."""
+    """Rows by key. Reads and writes block for one round trip, however many keys. Not thread-safe.
+
+    Every method raises `OnlineStoreUnavailable` if the store refuses or is silent for longer than the patience it was
+    opened with, and `OnlineStoreForgets` if it is set to drop rows.
+    """
 
     def __init__(self, feast: FeatureStore) -> None:
         self._config = feast.config
         self._store = feast._get_provider().online_store
+        self._backend = backend_of(self._store, feast.config)
         self._leads = feast.get_feature_view("lead_state")
         self._accounts = feast.get_feature_view("account_state")
         self._enrichment = feast.get_feature_view("enrichment")
 
     @classmethod
-    def open(cls, settings: PlatformSettings) -> Self:
-        """The online store of this platform; its views must have been applied."""
-        return cls(open_feast(settings))
+    def open(cls, settings: PlatformSettings, patience: float = WORKERS_PATIENCE) -> Self:
+        """The online store of this platform; its views must have been applied. `patience` in seconds."""
+        return cls(open_feast(settings, patience))
 
     def read(self, leads: Sequence[str]) -> list[LeadRow | None]:
         """The leads' rows, in order; None for a lead without state."""
@@ -72,23 +85,82 @@ class OnlineStore:
         encoded = [EncodedRow(lead, row.read_at, encode_row(row)) for lead, row in rows.items()]
         self._write(self._enrichment, "lead", "enrichment_row", encoded)
 
+    def restore(self, rows: Iterable[EncodedRow]) -> int:
+        """Serve these leads' rows, each only if it is newer than what is served, whoever writes meanwhile.
+
+        Returns:
+            How many were.
+        """
+        return self._restore(self._leads, "lead", "lead_row", rows)
+
+    def restore_accounts(self, rows: Iterable[EncodedRow]) -> int:
+        """As `restore`, of accounts."""
+        return self._restore(self._accounts, "account", "account_row", rows)
+
+    def is_whole(self) -> bool:
+        """Whether the store holds everything that was ever written to it. Ask after reading: it may be lost between."""
+        with self._bounded():
+            mark = self._backend.mark()  # first: with it, a new connection learns the store's incarnation
+            return mark is not None and mark == self._backend.incarnation()
+
+    def declare_whole(self, if_still: str | None = None) -> bool:
+        """Say that the store holds everything; `if_still`: only if that was marked last, and is not lost.
+
+        Returns:
+            Whether it was said.
+        """
+        with self._bounded():
+            mark, incarnation = self._backend.mark(), self._backend.incarnation()
+            if if_still is not None and mark != if_still:
+                return False
+            self._backend.set_mark(incarnation)
+            return True
+
+    def mark(self, mark: str) -> None:
+        """Say that the store is not whole, and why."""
+        with self._bounded():
+            self._backend.set_mark(mark)
+
+    def marked(self) -> str | None:
+        """What was said last of the whole store, unless it is lost."""
+        with self._bounded():
+            return self._backend.mark()
+
     def _read(
         self, view: FeatureView, entity: str, column: str, keys: Sequence[str], decode: Callable[[bytes], Row]
     ) -> list[Row | None]:
         if not keys:
             return []
-        found = self._store.online_read(self._config, view, [_key(entity, key) for key in keys], [column])
+        with self._bounded():
+            found = self._store.online_read(self._config, view, [_key(entity, key) for key in keys], [column])
         # SQLite leaves a row out that it does not hold; Redis gives it without a value.
         encoded = [values[column].bytes_val if values and column in values else b"" for _, values in found]
         return [decode(row) if row else None for row in encoded]
 
     def _write(self, view: FeatureView, entity: str, column: str, rows: Iterable[EncodedRow]) -> None:
-        written_at = datetime.now(UTC)
-        data = [
-            (_key(entity, row.key), {column: Value(bytes_val=row.encoded)}, row.known_at, written_at) for row in rows
-        ]
-        if data:
-            self._store.online_write_batch(self._config, view, data, None)
+        if data := _data(entity, column, rows):
+            with self._bounded():
+                self._store.online_write_batch(self._config, view, data, None)
+
+    def _restore(self, view: FeatureView, entity: str, column: str, rows: Iterable[EncodedRow]) -> int:
+        if not (data := _data(entity, column, rows)):
+            return 0
+        with self._bounded():
+            return self._backend.restore(view, column, data, is_behind)
+
+    @contextmanager
+    def _bounded(self) -> Iterator[None]:
+        try:
+            yield
+        except self._backend.faults as error:
+            raise OnlineStoreUnavailable(
+                f"the online store gave no answer: {error}. Nothing is lost: see that it runs, and try again"
+            ) from error
+
+
+def _data(entity: str, column: str, rows: Iterable[EncodedRow]) -> list[StoredRow]:
+    written_at = datetime.now(UTC)
+    return [(_key(entity, row.key), {column: Value(bytes_val=row.encoded)}, row.known_at, written_at) for row in rows]
 
 
 def _key(entity: str, value: str) -> EntityKey:

@@ -19,7 +19,7 @@ from features.metrics import FeatureMetrics
 from features.micro_batch import Entries, MicroBatch
 from features.parting import Held
 from features.records import Change, Outgoing
-from features.rows import EncodedRow, decode_account_row, decode_lead_row
+from features.rows import AccountRow, EncodedRow, LeadRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
 from ingestion.contracts.event import RecordKind, encode_json
 from ingestion.contracts.raw import CHANGES_TOPIC, EVENTS_TOPIC
@@ -61,7 +61,7 @@ class FeatureWorker:
         self._clock = clock
         self._crash_point = crash_point
         self._owned: set[int] = set()
-        self._entries = Entries(online.read, online.read_accounts)
+        self._entries = Entries(self._load_leads, self._load_accounts)
         self._stamp = 0
 
     def run(self, consumer: AlignedConsumer, stop: threading.Event) -> None:
@@ -128,6 +128,20 @@ class FeatureWorker:
         self._producer.flush()
         self._crash_point("sent")
         self._count(records, batch, time.perf_counter() - began)
+
+    def _load_leads(self, leads: list[str]) -> list[LeadRow | None]:
+        rows = self._online.read(leads)
+        if self._online.is_whole():
+            return rows
+        held = self._history.newest(LEAD, leads)  # or a lead that was lost would begin anew
+        return [decode_lead_row(held[lead]) if lead in held else None for lead in leads]
+
+    def _load_accounts(self, accounts: list[str]) -> list[AccountRow | None]:
+        rows = self._online.read_accounts(accounts)
+        if self._online.is_whole():
+            return rows
+        held = self._history.newest(ACCOUNT, accounts)
+        return [decode_account_row(held[account]) if account in held else None for account in accounts]
 
     def _repeat(self, rows: Sequence[HistoryRow]) -> None:
         """Write online what is not there yet of a commit, and send its records again. Receivers know repetitions."""

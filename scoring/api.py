@@ -145,11 +145,12 @@ class _Routes:
         outcomes = await self._service.score_many(asked.leads, Trigger.BATCH)
         parts = []
         for lead, outcome in zip(asked.leads, outcomes, strict=True):
-            if isinstance(outcome, LeadUnknown):
+            if not isinstance(outcome, bytes):
+                known = isinstance(outcome, LeadUnknown)
                 said = Problem(
-                    type="/problems/lead-unknown",
-                    title="Not Found",
-                    status=404,
+                    type="/problems/lead-unknown" if known else "/problems/try-again",
+                    title="Not Found" if known else "Service Unavailable",
+                    status=404 if known else 503,
                     detail=str(outcome),
                     instance=request.url.path,
                 )

@@ -28,6 +28,7 @@ from registry import champion as registered
 from registry.bundle import Bundle
 from scoring import access, ledger_writer, policy, stream
 from scoring.api import Deps, create_app
+from scoring.breaker import Breaker
 from scoring.champion import Champion
 from scoring.enrichment import worker as enrichment_worker
 from scoring.enrichment.build import build_reader
@@ -84,7 +85,8 @@ def build_api(
         PolicyError: the policy is faulty or does not exist.
     """
     champion = _champion(settings, scoring, metrics)
-    store, probed = OnlineStore.open(settings), OnlineStore.open(settings)  # checks run on other threads
+    patience = scoring.store_timeout_seconds
+    probed = OnlineStore.open(settings, patience)  # checks run on other threads
 
     @asynccontextmanager
     async def background() -> AsyncIterator[None]:
@@ -105,7 +107,7 @@ def build_api(
     return create_app(
         Deps(
             service=ScoreService(
-                store,
+                Breaker(OnlineStore.open(settings, patience)),
                 champion.current,
                 KafkaRecorder(producer, scoring.record_timeout_seconds),
                 metrics,

@@ -7,6 +7,7 @@ ScoringError
 ├── Retry                  the same request may succeed later; nothing was lost
 │   ├── NotRecorded        the broker did not acknowledge the decision, so it was not answered
 │   ├── StoreUnavailable   the online store or the database did not answer
+│   ├── LeadNotServed      nothing is stored about the lead, in a store that has lost rows and is being rebuilt
 │   └── NoReading          every provider of the chain failed; the score goes on without a reading
 ├── NextProvider           a reading failed; ask the next provider of the chain
 │   ├── ProviderFailed     timeout, refused connection, 4xx, 5xx, or an answer that is not the schema
@@ -54,6 +55,17 @@ class NotRecorded(Retry):
 
 class StoreUnavailable(Retry):
     """The online store or the database did not answer."""
+
+
+class LeadNotServed(Retry):
+    """Nothing is stored about the lead, in a store that has lost rows and is being rebuilt."""
+
+    def __init__(self, lead: str) -> None:
+        self.lead = lead
+        super().__init__(
+            f"lead {lead} cannot be told from an unknown one: the online store has lost rows. Try again once it is "
+            "rebuilt, which `leadline features rebuild --all` does"
+        )
 
 
 class NoReading(Retry):

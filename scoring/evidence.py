@@ -8,7 +8,8 @@ from scoring.decision import Decision, EnrichmentRef, EnrichmentStatus
 
 NO_ACCOUNT = "no_account"  # the lead belongs to no known company
 ACCOUNT_MISSING = "account_state_missing"  # it belongs to one of which nothing is stored
-_ABSENCES = frozenset({NO_ACCOUNT, ACCOUNT_MISSING})
+NOT_WHOLE = "online_store_rebuilding"  # what is absent may have been lost, and is not back yet
+_ABSENCES = frozenset({NO_ACCOUNT, ACCOUNT_MISSING, NOT_WHOLE})
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

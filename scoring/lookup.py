@@ -1,6 +1,7 @@
 """From lead ids to the rows that score them, in a constant number of reads however many leads.
 
-An absorbed lead's row carries a forward to its survivor, which is followed here: identity's database is not asked.
+Invariant: a lead is called unknown only by a store that has forgotten nothing. An absorbed lead's row carries a forward
+to its survivor, which is followed here: identity's database is not asked.
 """
 
 from __future__ import annotations
@@ -23,10 +24,18 @@ class Served(NamedTuple):
     row: LeadRow
     account: AccountRow | None
     enrichment: EnrichmentRow | None
+    whole: bool = True  # if not, what is absent may have been lost
 
 
-def look_up(rows: Rows, requested: Sequence[str]) -> list[Served | None]:
-    """The rows of each lead, None for unknown ones.
+class Absent(NamedTuple):
+    """A lead without a row: unknown, unless the store is not whole."""
+
+    requested: str
+    whole: bool
+
+
+def look_up(rows: Rows, requested: Sequence[str]) -> list[Served | Absent]:
+    """The rows of each lead.
 
     Raises:
         StoreUnavailable: a chain of forwards does not end.
@@ -53,11 +62,12 @@ def look_up(rows: Rows, requested: Sequence[str]) -> list[Served | None]:
     accounts = list(dict.fromkeys(row.account for _, row in found.values() if row.account))
     of_account = dict(zip(accounts, rows.read_accounts(accounts), strict=True)) if accounts else {}
     of_text = dict(zip(survivors, rows.read_enrichment(survivors), strict=True)) if survivors else {}
-    served: list[Served | None] = []
+    whole = rows.is_whole()
+    served: list[Served | Absent] = []
     for lead in requested:
         if lead not in found:
-            served.append(None)
+            served.append(Absent(lead, whole))
             continue
         survivor, row = found[lead]
-        served.append(Served(lead, survivor, row, of_account.get(row.account or ""), of_text[survivor]))
+        served.append(Served(lead, survivor, row, of_account.get(row.account or ""), of_text[survivor], whole))
     return served

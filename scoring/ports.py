@@ -25,6 +25,10 @@ class Rows(Protocol):
         """The newest readings."""
         ...
 
+    def is_whole(self) -> bool:
+        """Whether the store holds everything that was ever written to it; asked after reading."""
+        ...
+
 
 class Identities(Protocol):
     """Who an identifier belongs to."""

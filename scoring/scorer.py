@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from features.feature_set import FeatureSet
 from registry.bundle import Bundle
 from scoring.decision import Decision, EnrichmentRef, EnrichmentStatus, StateRef, Trigger
-from scoring.evidence import ACCOUNT_MISSING, NO_ACCOUNT, Evidence
+from scoring.evidence import ACCOUNT_MISSING, NO_ACCOUNT, NOT_WHOLE, Evidence
 from scoring.judge import judge
 from scoring.lookup import Served
 from scoring.model import BundleModel, Model
@@ -44,7 +44,7 @@ class Scorer:
             features=self._features.features_at(row.state, None if account is None else account.state, as_of),
             ages=self._features.ages_at(row.state, None if account is None else account.state, as_of),
             stale=(ENRICHMENT,) if status is EnrichmentStatus.STALE else (),
-            absent=(NO_ACCOUNT,) if row.account is None else (ACCOUNT_MISSING,) if account is None else (),
+            absent=_absent(served),
             enrichment_status=status,
             enrichment=reading,
         )
@@ -119,3 +119,8 @@ class Scorer:
         )
         fresh = status is EnrichmentStatus.FRESH and as_of - row.read_at <= self._reading_max_age
         return EnrichmentStatus.FRESH if fresh else EnrichmentStatus.STALE, reading
+
+
+def _absent(served: Served) -> tuple[str, ...]:
+    account = NO_ACCOUNT if served.row.account is None else ACCOUNT_MISSING if served.account is None else None
+    return tuple(what for what in (account, None if served.whole else NOT_WHOLE) if what)

@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from scoring.decision import Decision, Trigger, encode_decision
-from scoring.errors import LeadUnknown
+from scoring.errors import LeadNotServed, LeadUnknown
 from scoring.evidence import Evidence
 from scoring.ids import new_id
-from scoring.lookup import Served, look_up
+from scoring.lookup import Absent, Served, look_up
 from scoring.metrics import ScoringMetrics, count_decision
 from scoring.ports import Recorder, Rows
 from scoring.scorer import Scorer
 
 _SLICE = 25  # leads judged before other requests get their turn: about 10 ms
+
+Outcome = bytes | LeadUnknown | LeadNotServed
 
 
 class ScoreService:
@@ -45,27 +47,30 @@ class ScoreService:
 
         Raises:
             LeadUnknown: nothing is stored about the lead.
+            LeadNotServed: nor is the store whole.
             NotRecorded: the decision could not be made durable.
+            StoreUnavailable: the store did not answer.
         """
         (outcome,) = await self.score_many([lead], trigger)
-        if isinstance(outcome, LeadUnknown):
+        if not isinstance(outcome, bytes):
             raise outcome
         return outcome
 
-    async def score_many(self, leads: Sequence[str], trigger: Trigger) -> list[bytes | LeadUnknown]:
+    async def score_many(self, leads: Sequence[str], trigger: Trigger) -> list[Outcome]:
         """One outcome a lead, in order, by one model and as of one moment; all are durable.
 
         Raises:
             NotRecorded: a decision could not be made durable.
+            StoreUnavailable: the store did not answer.
         """
         scorer, as_of = self._current(), self._clock()
-        outcomes: list[bytes | LeadUnknown] = []
+        outcomes: list[Outcome] = []
         made: list[tuple[Decision, bytes]] = []
         for number, served in enumerate(look_up(self._rows, leads)):
             if number and number % _SLICE == 0:
                 await asyncio.sleep(0)
-            if served is None:
-                outcomes.append(LeadUnknown(leads[number]))
+            if isinstance(served, Absent):
+                outcomes.append(unknown(served))
                 continue
             decision = scorer.score(served, trigger, as_of, new_id(as_of))
             body = encode_decision(decision)
@@ -85,10 +90,15 @@ class ScoreService:
         """A lead's rows and what a score would be made of now.
 
         Raises:
-            LeadUnknown: nothing is stored about the lead.
+            LeadUnknown, LeadNotServed, StoreUnavailable: as `score`.
         """
         (served,) = look_up(self._rows, [lead])
-        if served is None:
-            raise LeadUnknown(lead)
+        if isinstance(served, Absent):
+            raise unknown(served)
         as_of = self._clock()
         return served, self._current().evidence(served, as_of), as_of
+
+
+def unknown(absent: Absent) -> LeadUnknown | LeadNotServed:
+    """What is to be said of a lead without a row."""
+    return LeadUnknown(absent.requested) if absent.whole else LeadNotServed(absent.requested)

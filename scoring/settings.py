@@ -27,6 +27,9 @@ class ScoringSettings(BaseSettings):
     record_timeout_seconds: float = Field(
         5.0, alias="LEADLINE_RECORD_TIMEOUT_SECONDS", gt=0, description="Longest wait for a decision's acknowledgement."
     )
+    store_timeout_seconds: float = Field(
+        0.5, alias="LEADLINE_STORE_TIMEOUT_SECONDS", gt=0, description="Longest wait of a request for Redis."
+    )
     material_change: float = Field(
         1.0, alias="LEADLINE_MATERIAL_CHANGE", ge=0, description="Score points that make the stream scorer speak."
     )

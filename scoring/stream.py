@@ -17,10 +17,10 @@ from features.records import decode_change
 from ingestion.contracts.raw import DECISIONS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record
 from scoring.decision import Decision, Route, Tier, Trigger, encode_decision
-from scoring.errors import PolicyError
+from scoring.errors import LeadNotServed, PolicyError
 from scoring.ids import derived_id
 from scoring.ledger import Ledger
-from scoring.lookup import Served, look_up
+from scoring.lookup import Absent, Served, look_up
 from scoring.metrics import ScoringMetrics, count_decision
 from scoring.ports import Rows
 from scoring.scorer import Scorer
@@ -72,6 +72,7 @@ class StreamScorer:
 
         Raises:
             DeliveryFailed: a decision was not acknowledged; start again from the committed offsets.
+            LeadNotServed: the online store has lost the row of a lead that changed; as above.
         """
         records = self._consumer.poll(_MAX_RECORDS, timeout)
         if records:
@@ -94,7 +95,11 @@ class StreamScorer:
         scorer = self._current()
         decisions: dict[str, Decision] = {}
         for served in look_up(self._rows, list(leads)):
-            if served is None or served.lead in decisions:
+            if isinstance(served, Absent):
+                if not served.whole:
+                    raise LeadNotServed(served.requested)  # its change is read again, and scored once it is back
+                continue
+            if served.lead in decisions:
                 continue
             try:
                 decisions[served.lead] = decide(scorer, served)

@@ -15,7 +15,7 @@ from ingestion.lake import EventsTable
 from ingestion.lake_writer import LakeWriter
 from scoring.decision import Decision, Trigger
 from scoring.ids import new_id
-from scoring.lookup import look_up
+from scoring.lookup import Served, look_up
 from scoring.scorer import Scorer
 from tests.features.conftest import ACME, NOW, STREAMS, History, deal, event_of, merge_of, page, record, said
 from tests.features.members import Log, Member
@@ -63,7 +63,7 @@ def decide(home: Path, history: History, scorer: Scorer, lead: str = ADA) -> Dec
     log.publish(history.records)
     Member(settings, log).drain(at_once=2)
     (served,) = look_up(OnlineStore.open(settings), [lead])
-    assert served is not None
+    assert isinstance(served, Served)
     return scorer.score(served, Trigger.API, AS_OF, new_id(AS_OF))
 
 

@@ -16,7 +16,7 @@ from ingestion.contracts.event import Claim
 from leadline.show import receipt_tree
 from scoring.decision import Decision, Trigger
 from scoring.ids import new_id
-from scoring.lookup import look_up
+from scoring.lookup import Served, look_up
 from scoring.scorer import Scorer
 from tests.features.members import Member
 from tests.features.platforms import applied
@@ -35,7 +35,7 @@ def decide(world: World, scorer: Scorer, person: Claim) -> Decision:
     found = world.identity.resolve(person)
     assert found is not None
     (served,) = look_up(OnlineStore.open(world.settings), [found.lead])
-    assert served is not None
+    assert isinstance(served, Served)
     as_of = world.as_of + timedelta(seconds=world.sent)
     return scorer.score(served, Trigger.API, as_of, new_id(as_of))
 

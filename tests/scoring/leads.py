@@ -97,6 +97,7 @@ class MemoryRows:
         self.accounts: dict[str, AccountRow] = {ACME: account_row()}
         self.enrichment: dict[str, EnrichmentRow] = {}
         self.reads = 0
+        self.whole = True
 
     def read(self, leads: Sequence[str]) -> list[LeadRow | None]:
         self.reads += 1
@@ -109,6 +110,9 @@ class MemoryRows:
     def read_enrichment(self, leads: Sequence[str]) -> list[EnrichmentRow | None]:
         self.reads += 1
         return [self.enrichment.get(lead) for lead in leads]
+
+    def is_whole(self) -> bool:
+        return self.whole
 
     def write_enrichment(self, rows: dict[str, EnrichmentRow]) -> None:
         self.enrichment |= rows

@@ -12,6 +12,7 @@ import pytest
 
 from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics
 from scoring.decision import Decision, Trigger, decode_decision
+from scoring.errors import LeadNotServed
 from scoring.ledger import Entry, Ledger
 from scoring.metrics import ScoringMetrics
 from scoring.scorer import Scorer
@@ -164,5 +165,18 @@ def test_another_row_is_another_decision(other: Callable[..., object], scorer: S
 def test_an_absorbed_lead_s_change_scores_its_survivor(stream: Stream) -> None:
     stream.rows.leads["ld_old"] = lead_row(forward=f"{ADA}|k")
     stream.change("ld_old", ADA)
+    (decision,) = stream.settle()
+    assert decision.lead == ADA
+
+
+def test_a_change_whose_row_the_store_has_lost_is_scored_once_it_is_back(stream: Stream) -> None:
+    row = stream.rows.leads.pop(ADA)
+    stream.rows.whole = False
+    stream.change(ADA)
+    with pytest.raises(LeadNotServed):
+        stream.settle()
+    stream.consumer.close()
+    stream.rows.leads[ADA], stream.rows.whole = row, True
+    stream.start("group")
     (decision,) = stream.settle()
     assert decision.lead == ADA

@@ -1,0 +1,76 @@
+"""Serve again what the online store has lost: the newest row of every lead and account, from the history (ADR 6).
+
+Invariant: a row is written only where it is newer than what is served, so workers go on meanwhile and a rebuild that
+was cut short is simply run again. The store counts as whole only if nothing was lost from the first row to the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+from features.errors import RebuildOvertaken
+from features.history import ACCOUNT, LEAD, HistoryRow, count_history, newest_first, read_newest
+from features.rows import EncodedRow, decode_account_row, decode_lead_row
+from features.store import OnlineStore
+
+AT_ONCE = 2_000  # rows of the history, about 1 KB each
+
+
+class Progress(NamedTuple):
+    """Rows of the history: all, those looked at, and those that are served since."""
+
+    total: int
+    read: int = 0
+    restored: int = 0
+
+
+def rebuild(lake: Path, online: OnlineStore, watch: Callable[[Progress], None] = lambda _: None) -> Progress:
+    """Go through the whole history, then declare the store whole. Blocks: about a second for 20,000 rows.
+
+    Raises:
+        RebuildOvertaken: the store was lost once more, or somebody else has begun to rebuild it; run it again.
+        OnlineStoreUnavailable: the store did not answer; run it again.
+    """
+    mark = f"rebuilding {uuid4().hex}"
+    online.mark(mark)
+    progress = Progress(count_history(lake))
+    watch(progress)
+    for rows in newest_first(lake, AT_ONCE):
+        progress = Progress(progress.total, progress.read + len(rows), progress.restored + restore(online, rows))
+        watch(progress)
+    if not online.declare_whole(if_still=mark):
+        raise RebuildOvertaken(
+            "the online store was lost once more while it was rebuilt, or somebody else rebuilds it: see that no other "
+            "`leadline features rebuild` runs, then run this one again"
+        )
+    return progress
+
+
+def rebuild_leads(lake: Path, online: OnlineStore, leads: Sequence[str]) -> Progress:
+    """Serve the newest rows of these leads and of their accounts."""
+    of_leads = read_newest(lake, LEAD, leads)
+    rows = {lead: decode_lead_row(row) for lead, row in of_leads.items()}
+    of_accounts = read_newest(lake, ACCOUNT, sorted({row.account for row in rows.values() if row.account}))
+    restored = online.restore(EncodedRow(lead, row.known_at, of_leads[lead]) for lead, row in rows.items())
+    restored += online.restore_accounts(
+        EncodedRow(account, decode_account_row(row).known_at, row) for account, row in of_accounts.items()
+    )
+    total = len(of_leads) + len(of_accounts)
+    return Progress(total, total, restored)
+
+
+def restore(online: OnlineStore, rows: Iterable[HistoryRow]) -> int:
+    """Serve the newest of these rows for each key, unless a newer one is served; how many those were."""
+    newest: dict[tuple[str, str], HistoryRow] = {}
+    for row in rows:
+        if (known := newest.get((row.entity, row.key))) is None or known.sequence < row.sequence:
+            newest[row.entity, row.key] = row
+    of = {entity: [_encoded(row) for row in newest.values() if row.entity == entity] for entity in (LEAD, ACCOUNT)}
+    return online.restore(of[LEAD]) + online.restore_accounts(of[ACCOUNT])
+
+
+def _encoded(row: HistoryRow) -> EncodedRow:
+    return EncodedRow(row.key, row.known_at, row.row)

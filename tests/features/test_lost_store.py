@@ -1,0 +1,127 @@
+"""The online store is lost under the workers' feet: no lead begins anew, and what is served is the history again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as bounds
+from hypothesis import strategies as st
+
+from features.errors import OnlineStoreUnavailable
+from features.history import count_history
+from features.rebuild import Progress, rebuild, rebuild_leads
+from features.store import OnlineStore
+from ingestion.settings import PlatformSettings
+from tests.conftest import tries
+from tests.features.conftest import ACCOUNTS, LEADS, NOW, History, event_of, histories, page
+from tests.features.members import Log, Member, require_sound_history, served
+from tests.features.oracle import expected
+from tests.features.platforms import applied
+from tests.redis_process import RedisProcess
+
+ALL = bounds(
+    max_examples=tries(10),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisProcess]:
+    with RedisProcess(tmp_path) as running:
+        yield running
+
+
+def new_platform(redis: RedisProcess, folder: Path) -> PlatformSettings:
+    redis.client.flushall()
+    return applied(folder / str(len(list(folder.iterdir()))), online_store=redis.address)
+
+
+@ALL
+@given(history=histories(), data=st.data())
+def test_whenever_the_store_is_lost_the_features_end_as_if_it_had_not_been(
+    redis: RedisProcess, tmp_path: Path, history: History, data: st.DataObject
+) -> None:
+    """Emptied or killed before any micro-batch, under a worker with a full memory or one that has just started."""
+    platform, log = new_platform(redis, tmp_path), Log()
+    log.publish(history.records)
+    member = Member(platform, log)
+    while member.step(at_once=data.draw(st.integers(1, 5))):
+        match data.draw(st.sampled_from(("nothing", "emptied", "killed"))):
+            case "emptied":
+                redis.client.flushall()
+            case "killed":
+                redis.kill()
+                redis.start()
+        if data.draw(st.booleans()):
+            member = Member(platform, log)
+        if data.draw(st.booleans()):
+            rebuild(platform.lake.absolute(), OnlineStore.open(platform))
+    rebuild(platform.lake.absolute(), OnlineStore.open(platform))
+    assert served(platform) == expected(history, NOW)
+    require_sound_history(platform)
+
+
+@ALL
+@given(history=histories())
+def test_a_rebuild_serves_the_newest_row_of_every_key_and_then_has_nothing_to_do(
+    redis: RedisProcess, tmp_path: Path, history: History
+) -> None:
+    platform, log = new_platform(redis, tmp_path), Log()
+    log.publish(history.records)
+    Member(platform, log).drain(at_once=3)
+    before, lake = served(platform), platform.lake.absolute()
+    redis.client.flushall()
+    seen: list[Progress] = []
+    online = OnlineStore.open(platform)
+    rebuild(lake, online, seen.append)
+    assert online.is_whole()
+    assert served(platform) == before
+    require_sound_history(platform)
+    total = count_history(lake)
+    assert (seen[0], seen[-1].read) == (Progress(total), total)
+    assert rebuild(lake, online) == Progress(total, total, 0)
+
+
+def test_single_leads_come_back_with_their_accounts_and_leave_the_store_not_whole(
+    redis: RedisProcess, tmp_path: Path
+) -> None:
+    platform, log = new_platform(redis, tmp_path), Log()
+    log.publish(_one_of_each().records)
+    Member(platform, log).drain()
+    before = served(platform)
+    redis.client.flushall()
+    online = OnlineStore.open(platform)
+    rebuild_leads(platform.lake.absolute(), online, ["ld_2", "ld_unknown"])
+    assert served(platform) == {"ld_2": before["ld_2"]}
+    assert not online.is_whole()
+
+
+def test_a_worker_that_has_no_answer_from_the_store_stops_before_it_folds_upon_nothing(
+    redis: RedisProcess, tmp_path: Path
+) -> None:
+    platform, log = new_platform(redis, tmp_path), Log()
+    log.publish(_one_of_each().records)
+    Member(platform, log).drain()
+    before = served(platform)
+    redis.kill()
+    with pytest.raises(OnlineStoreUnavailable, match="no answer"):
+        Member(platform, log)
+    redis.start()
+    Member(platform, log).drain()
+    rebuild(platform.lake.absolute(), OnlineStore.open(platform))
+    assert served(platform) == before
+    require_sound_history(platform)
+
+
+def _one_of_each() -> History:
+    return History(
+        tuple(
+            event_of(page(), at=NOW - timedelta(hours=number), lead=lead, account=ACCOUNTS[lead], offset=number)
+            for number, lead in enumerate(LEADS)
+        )
+    )
