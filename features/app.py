@@ -11,6 +11,7 @@ from features.history import HistoryTable
 from features.metrics import FeatureMetrics, ParityMetrics
 from features.monitor import Monitor
 from features.parting import HeldInLake
+from features.rebuild import keep_whole
 from features.settings import feature_set
 from features.store import OnlineStore
 from features.worker import FeatureWorker
@@ -61,6 +62,8 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
         partitions=partition_count(bootstrap, EVENTS_TOPIC),
         crash_point=crash_point,
     )
+    mending = OnlineStore.open(settings)  # a store of its own: it is another thread's
+    threading.Thread(target=keep_whole, args=(settings.lake.absolute(), mending, stop), daemon=True).start()
     consumer: AlignedConsumer | None = None
 
     def assigned(partitions: list[tuple[str, int]]) -> None:

@@ -42,8 +42,8 @@ class Backend(Protocol):
         """What `set_mark` said last; None if that is lost, or nothing was said yet."""
         ...
 
-    def set_mark(self, mark: str) -> None:
-        """Say something that is lost with the rows."""
+    def set_mark(self, mark: str, if_still: str | None) -> bool:
+        """Say something that is lost with the rows; `if_still`: only if that was said last. Whether it was said."""
         ...
 
     def restore(self, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind) -> int:
@@ -77,10 +77,14 @@ class OnSqlite:
             return None
         return str(found[0])
 
-    def set_mark(self, mark: str) -> None:
+    def set_mark(self, mark: str, if_still: str | None) -> bool:
         with self._connection() as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS leadline_mark (id INTEGER PRIMARY KEY, mark TEXT)")
-            connection.execute("INSERT OR REPLACE INTO leadline_mark VALUES (1, ?)", (mark,))
+            if if_still is None:
+                connection.execute("INSERT OR REPLACE INTO leadline_mark VALUES (1, ?)", (mark,))
+                return True
+            changed = connection.execute("UPDATE leadline_mark SET mark = ? WHERE mark = ?", (mark, if_still))
+            return changed.rowcount == 1
 
     def restore(self, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind) -> int:
         with self._connection() as connection:
@@ -106,6 +110,7 @@ if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3], ARGV[4], ARGV[5])
 return 1
 """
+_IF_STILL = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('SET', KEYS[1], ARGV[2]) and 1 or 0"
 _ONCE_MORE = Retry(NoBackoff(), 1, (Disconnected,))  # redis-py's own way waits for seconds between its tries
 _EVICTING = "allkeys-"  # our keys have no time to live, so the policies `volatile-…` spare them
 
@@ -130,8 +135,10 @@ class OnRedis:
         found: Any = self._redis.get(self._mark)
         return None if found is None else bytes(found).decode()
 
-    def set_mark(self, mark: str) -> None:
-        self._redis.set(self._mark, mark)
+    def set_mark(self, mark: str, if_still: str | None) -> bool:
+        if if_still is None:
+            return bool(self._redis.set(self._mark, mark))
+        return bool(self._redis.eval(_IF_STILL, 1, self._mark, if_still, mark))
 
     def restore(self, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind) -> int:
         known, value = f"_ts:{view.name}", _mmh3(f"{view.name}:{column}")

@@ -183,12 +183,6 @@ def read_rows(
     return found
 
 
-def read_newest(lake: Path, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
-    """As `HistoryTable.newest`, for who does not write."""
-    path = history_path(lake)
-    return _newest(DeltaTable(str(path)), entity, keys) if DeltaTable.is_deltatable(str(path)) else {}
-
-
 def count_history(lake: Path) -> int:
     """How many rows the history has, of any kind; from the table's log alone."""
     path = history_path(lake)
@@ -214,7 +208,7 @@ def newest_first(lake: Path, at_once: int) -> Iterator[list[HistoryRow]]:
 
 
 def _newest(table: DeltaTable, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
-    wanted = (pc.field("entity") == entity) & pc.field("key").isin(list(keys))
+    wanted = (pc.field("entity") == entity) & pc.field("key").isin(pa.array(keys, pa.string()))
     found: dict[str, tuple[int, bytes]] = {}
     batches = table.to_pyarrow_dataset().to_batches(
         ["key", "sequence", "row"], wanted, batch_size=8192, batch_readahead=1, fragment_readahead=1

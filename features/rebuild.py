@@ -6,17 +6,28 @@ was cut short is simply run again. The store counts as whole only if nothing was
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 from uuid import uuid4
 
 from features.errors import RebuildOvertaken
-from features.history import ACCOUNT, LEAD, HistoryRow, count_history, newest_first, read_newest
+from features.history import ACCOUNT, LEAD, HistoryRow, count_history, newest_first, read_rows
 from features.rows import EncodedRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
+from ingestion.errors import Retry
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 2_000  # rows of the history, about 1 KB each
+LOOK_EVERY_SECONDS = 5.0
+REBUILDING = "rebuilding"  # begins the store's mark meanwhile; behind it who does, and how far they are
+_OVERTAKEN = (
+    "the online store was lost once more while it was rebuilt, or somebody else rebuilds it: see that no other "
+    "`leadline features rebuild` runs, then run this one again"
+)
 
 
 class Progress(NamedTuple):
@@ -34,26 +45,48 @@ def rebuild(lake: Path, online: OnlineStore, watch: Callable[[Progress], None] =
         RebuildOvertaken: the store was lost once more, or somebody else has begun to rebuild it; run it again.
         OnlineStoreUnavailable: the store did not answer; run it again.
     """
-    mark = f"rebuilding {uuid4().hex}"
-    online.mark(mark)
+    incarnation, mark = online.incarnation(), f"{REBUILDING} {uuid4().hex} 0"
+    online.set_mark(mark)
     progress = Progress(count_history(lake))
     watch(progress)
     for rows in newest_first(lake, AT_ONCE):
         progress = Progress(progress.total, progress.read + len(rows), progress.restored + restore(online, rows))
+        before, mark = mark, f"{mark.rpartition(' ')[0]} {progress.read}"
+        _say(online, mark, before)
         watch(progress)
-    if not online.declare_whole(if_still=mark):
-        raise RebuildOvertaken(
-            "the online store was lost once more while it was rebuilt, or somebody else rebuilds it: see that no other "
-            "`leadline features rebuild` runs, then run this one again"
-        )
+    _say(online, incarnation, mark)
+    if not online.is_whole():
+        raise RebuildOvertaken(_OVERTAKEN)
     return progress
+
+
+def keep_whole(lake: Path, online: OnlineStore, stop: Event, look_every: float = LOOK_EVERY_SECONDS) -> None:
+    """Until `stop` is set, rebuild the store whenever it is not whole and nobody else is seen to rebuild it. Blocks."""
+    seen: str | None = None
+    while not stop.wait(look_every):
+        try:
+            if online.is_whole():
+                continue
+            before, seen = seen, online.mark()
+            if seen is not None and seen.startswith(REBUILDING) and seen != before:
+                continue  # somebody gets on with it
+            log.warning("the online store has lost rows: they are written again from the history")
+            done = rebuild(lake, online)
+            log.warning("the online store is whole again: %d rows of %d came back", done.restored, done.total)
+        except Retry as error:
+            log.warning("%s", error)
+
+
+def _say(online: OnlineStore, mark: str, if_still: str) -> None:
+    if not online.set_mark(mark, if_still):
+        raise RebuildOvertaken(_OVERTAKEN)
 
 
 def rebuild_leads(lake: Path, online: OnlineStore, leads: Sequence[str]) -> Progress:
     """Serve the newest rows of these leads and of their accounts."""
-    of_leads = read_newest(lake, LEAD, leads)
+    of_leads = _newest(lake, LEAD, leads)
     rows = {lead: decode_lead_row(row) for lead, row in of_leads.items()}
-    of_accounts = read_newest(lake, ACCOUNT, sorted({row.account for row in rows.values() if row.account}))
+    of_accounts = _newest(lake, ACCOUNT, sorted({row.account for row in rows.values() if row.account}))
     restored = online.restore(EncodedRow(lead, row.known_at, of_leads[lead]) for lead, row in rows.items())
     restored += online.restore_accounts(
         EncodedRow(account, decode_account_row(row).known_at, row) for account, row in of_accounts.items()
@@ -70,6 +103,10 @@ def restore(online: OnlineStore, rows: Iterable[HistoryRow]) -> int:
             newest[row.entity, row.key] = row
     of = {entity: [_encoded(row) for row in newest.values() if row.entity == entity] for entity in (LEAD, ACCOUNT)}
     return online.restore(of[LEAD]) + online.restore_accounts(of[ACCOUNT])
+
+
+def _newest(lake: Path, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
+    return {key: rows[max(rows)] for key, rows in read_rows(lake, entity, keys, ()).items()}
 
 
 def _encoded(row: HistoryRow) -> EncodedRow:

@@ -99,32 +99,30 @@ class OnlineStore:
 
     def is_whole(self) -> bool:
         """Whether the store holds everything that was ever written to it. Ask after reading: it may be lost between."""
-        with self._bounded():
-            mark = self._backend.mark()  # first: with it, a new connection learns the store's incarnation
-            return mark is not None and mark == self._backend.incarnation()
+        return self.mark() == self._backend.incarnation()
 
-    def declare_whole(self, if_still: str | None = None) -> bool:
-        """Say that the store holds everything; `if_still`: only if that was marked last, and is not lost.
+    def declare_whole(self) -> None:
+        """Say that it does."""
+        self.set_mark(self.incarnation())
+
+    def incarnation(self) -> str:
+        """What the store must be marked with to count as whole; another one if it may have forgotten anything."""
+        self.mark()  # a new connection learns it
+        return self._backend.incarnation()
+
+    def mark(self) -> str | None:
+        """What was said last of the store as a whole; None if that is lost."""
+        with self._bounded():
+            return self._backend.mark()
+
+    def set_mark(self, mark: str, if_still: str | None = None) -> bool:
+        """Say something of the store as a whole; `if_still`: only if that was said last, and is not lost.
 
         Returns:
             Whether it was said.
         """
         with self._bounded():
-            mark, incarnation = self._backend.mark(), self._backend.incarnation()
-            if if_still is not None and mark != if_still:
-                return False
-            self._backend.set_mark(incarnation)
-            return True
-
-    def mark(self, mark: str) -> None:
-        """Say that the store is not whole, and why."""
-        with self._bounded():
-            self._backend.set_mark(mark)
-
-    def marked(self) -> str | None:
-        """What was said last of the whole store, unless it is lost."""
-        with self._bounded():
-            return self._backend.mark()
+            return self._backend.set_mark(mark, if_still)
 
     def _read(
         self, view: FeatureView, entity: str, column: str, keys: Sequence[str], decode: Callable[[bytes], Row]

@@ -11,7 +11,7 @@ from rich.console import Console
 from leadline import environment
 
 app = typer.Typer(
-    help="Fold canonical events into feature state; `parity` and `monitor` hold what is served to a recompute.",
+    help="Fold canonical events into feature state; hold what is served to a recompute; bring back what was lost.",
     invoke_without_command=True,
     pretty_exceptions_show_locals=False,
 )
@@ -55,3 +55,22 @@ def parity(
     from leadline.parity import show_parity
 
     raise SystemExit(show_parity(environment.settings(), share, patience, html, console))
+
+
+@app.command()
+def rebuild(
+    leads: Annotated[list[str] | None, typer.Argument(help="Lead ids (ld_…), with their accounts.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every lead and account; then scores are no longer flagged.")
+    ] = False,
+) -> None:
+    """Serve again what the online store has lost, from the feature history. Workers and the API go on meanwhile.
+
+    Nothing newer is overwritten, so it may be run at any time, and again after Ctrl-C: what is back already is only
+    looked at.
+    """
+    from leadline.rebuilding import rebuild
+
+    if every == bool(leads):
+        raise typer.BadParameter("name the leads, or say --all")
+    rebuild(environment.settings(), None if every else leads or [], console)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import OnlineStoreForgets, OnlineStoreUnavailable
+from features.errors import OnlineStoreForgets, OnlineStoreUnavailable, RebuildOvertaken
 from features.history import ACCOUNT, LEAD, HistoryRow, HistoryTable
 from features.parity import online_features
-from features.rebuild import rebuild
+from features.rebuild import Progress, rebuild
 from features.rows import AccountRow, EncodedRow, LeadRow, encode_row, is_behind
 from features.settings import FeaturePaths
 from features.state import AccountState, LeadState
@@ -165,17 +165,39 @@ def test_a_new_store_is_whole_until_it_is_lost(
     assert sequences(after, ["ld_1"]) == [1]
 
 
-def test_a_store_that_is_lost_again_while_it_is_rebuilt_does_not_pass_for_whole(
-    platform: PlatformSettings, store: OnlineStore, request: pytest.FixtureRequest
+def test_a_redis_that_is_lost_again_while_it_is_rebuilt_does_not_pass_for_whole(
+    redis: RedisProcess, tmp_path: Path
 ) -> None:
-    store.mark("rebuilding 1")
+    platform = applied(tmp_path, online_store=redis.address)
+    store = OnlineStore.open(platform)
+    history = HistoryTable(platform.lake.absolute())
+    history.take_over(0)
+    history.append([_history(lead(1), LEAD, 1)], {0: 0}, 1)
+    assert not store.set_mark("whole", if_still="what nobody said")
+
+    def lose_it_once(progress: Progress) -> None:
+        if progress.read:
+            redis.client.flushall()
+
+    with pytest.raises(RebuildOvertaken, match="run this one again"):
+        rebuild(platform.lake.absolute(), store, lose_it_once)
     assert not store.is_whole()
-    lose_everything(platform, request)
-    after = OnlineStore.open(platform)
-    after.mark("rebuilding 2")
-    assert not after.declare_whole(if_still="rebuilding 1")
-    assert after.declare_whole(if_still="rebuilding 2")
-    assert after.is_whole()
+    rebuild(platform.lake.absolute(), store)
+    assert store.is_whole()
+
+
+def test_of_two_who_rebuild_at_once_the_first_gives_way(platform: PlatformSettings, store: OnlineStore) -> None:
+    history, lake = HistoryTable(platform.lake.absolute()), platform.lake.absolute()
+    history.take_over(0)
+    history.append([_history(lead(1), LEAD, 1)], {0: 0}, 1)
+
+    def another(progress: Progress) -> None:
+        if not progress.read:
+            rebuild(lake, OnlineStore.open(platform))
+
+    with pytest.raises(RebuildOvertaken):
+        rebuild(lake, store, another)
+    assert store.is_whole(), "the other one went through"
 
 
 def _history(row: EncodedRow, entity: str, sequence: int) -> HistoryRow:

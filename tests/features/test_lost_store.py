@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from hypothesis import HealthCheck, Phase, given
@@ -13,10 +14,10 @@ from hypothesis import strategies as st
 
 from features.errors import OnlineStoreUnavailable
 from features.history import count_history
-from features.rebuild import Progress, rebuild, rebuild_leads
+from features.rebuild import Progress, keep_whole, rebuild, rebuild_leads
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
-from tests.conftest import tries
+from tests.conftest import tries, wait_until
 from tests.features.conftest import ACCOUNTS, LEADS, NOW, History, event_of, histories, page
 from tests.features.members import Log, Member, require_sound_history, served
 from tests.features.oracle import expected
@@ -99,6 +100,30 @@ def test_single_leads_come_back_with_their_accounts_and_leave_the_store_not_whol
     rebuild_leads(platform.lake.absolute(), online, ["ld_2", "ld_unknown"])
     assert served(platform) == {"ld_2": before["ld_2"]}
     assert not online.is_whole()
+    assert rebuild_leads(platform.lake.absolute(), online, ["ld_unknown"]) == Progress(0, 0, 0)
+
+
+def test_a_store_that_is_emptied_or_killed_mends_itself_beside_the_workers(redis: RedisProcess, tmp_path: Path) -> None:
+    platform, log = new_platform(redis, tmp_path), Log()
+    log.publish(_one_of_each().records)
+    Member(platform, log).drain()
+    before, online, stop = served(platform), OnlineStore.open(platform), Event()
+    online.set_mark("rebuilding somebody who died of it 2000")
+    menders = [
+        Thread(target=keep_whole, args=(platform.lake.absolute(), OnlineStore.open(platform), stop, 0.05))
+        for _ in range(2)
+    ]
+    for mender in menders:
+        mender.start()
+    for lose in (lambda: None, redis.client.flushall, redis.kill):
+        lose()
+        if lose == redis.kill:
+            redis.start()
+        wait_until(online.is_whole, "the store to be whole again")
+        assert served(platform) == before
+    stop.set()
+    for mender in menders:
+        mender.join()
 
 
 def test_a_worker_that_has_no_answer_from_the_store_stops_before_it_folds_upon_nothing(
