@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from features.comparison import Comparison
 from features.gate import FeatureGate
 from features.history import HistoryTable
+from features.lineage.jobs import FoldLineage, open_outlet
 from features.metrics import FeatureMetrics, ParityMetrics
 from features.monitor import Monitor
 from features.parting import HeldInLake
@@ -21,6 +22,7 @@ from ingestion.memory import settle_memory
 from ingestion.metrics import GateMetrics, serve_metrics
 from ingestion.settings import PlatformSettings
 from ingestion.worker import CrashPoint, never, publish_verdicts
+from quality.verdict import Verdict
 
 FEATURES_GROUP = "leadline-features"
 
@@ -49,7 +51,16 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
     serve_metrics(settings.metrics_port)
     bootstrap = settings.kafka_bootstrap_servers
     producer = DurableProducer(bootstrap)
-    gate = FeatureGate(publish_verdicts(producer, GateMetrics()), lambda: datetime.now(UTC))
+    alert, lineage = (
+        publish_verdicts(producer, GateMetrics()),
+        FoldLineage(open_outlet(settings), feature_set(settings)),
+    )
+
+    def publish(verdict: Verdict) -> None:
+        alert(verdict)
+        lineage.judged(verdict)
+
+    gate = FeatureGate(publish, lambda: datetime.now(UTC))
     gate.preload()
     worker = FeatureWorker(
         producer,
@@ -61,6 +72,7 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
         HeldInLake(settings.lake),
         partitions=partition_count(bootstrap, EVENTS_TOPIC),
         crash_point=crash_point,
+        folded=lineage.folded,
     )
     mending = OnlineStore.open(settings)  # a store of its own: it is another thread's
     threading.Thread(target=keep_whole, args=(settings.lake.absolute(), mending, stop), daemon=True).start()
@@ -84,3 +96,4 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
     finally:
         consumer.close()
         producer.close()
+        lineage.close()

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from features.feature_set import FeatureSet
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, OUTBOX, HistoryRow, HistoryTable
+from features.lineage.jobs import Folded, untold
 from features.metrics import FeatureMetrics
 from features.micro_batch import Entries, MicroBatch
 from features.parting import Held
@@ -49,6 +50,7 @@ class FeatureWorker:
         partitions: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         crash_point: CrashPoint = never,
+        folded: Folded = untold,
     ) -> None:
         self._producer = producer
         self._online = online
@@ -60,6 +62,7 @@ class FeatureWorker:
         self._partitions = partitions
         self._clock = clock
         self._crash_point = crash_point
+        self._folded = folded
         self._owned: set[int] = set()
         self._entries = Entries(self._load_leads, self._load_accounts)
         self._stamp = 0
@@ -128,6 +131,7 @@ class FeatureWorker:
         self._producer.flush()
         self._crash_point("sent")
         self._count(records, batch, time.perf_counter() - began)
+        self._folded(records, len(batch.rows))
 
     def _load_leads(self, leads: list[str]) -> list[LeadRow | None]:
         rows = self._online.read(leads)

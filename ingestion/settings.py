@@ -117,6 +117,15 @@ class PlatformSettings(HydrationSettings):
         pattern=r"^[A-Za-z_][\w.]*:\w+$",
         description="The declared features to fold and serve, `module:name`.",
     )
+    lineage_file: Path | None = Field(
+        None, alias="LEADLINE_LINEAGE_FILE", description="File that gets OpenLineage events, one a line; none if empty."
+    )
+    lineage_topic: str = Field(
+        "",
+        alias="LEADLINE_LINEAGE_TOPIC",
+        pattern=r"^[A-Za-z0-9._-]{0,200}$",
+        description="Topic that gets OpenLineage events; none if empty.",
+    )
     parity_share: float = Field(
         0.01, alias="LEADLINE_PARITY_SHARE", gt=0, le=1, description="Share of leads that the parity monitor watches."
     )

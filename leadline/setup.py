@@ -31,7 +31,8 @@ PARTITIONS = {
 
 def prepare(settings: PlatformSettings) -> None:
     """Make what is missing of topics, tables and Feast's registry."""
-    create_topics(settings.kafka_bootstrap_servers, PARTITIONS)
+    lineage = {settings.lineage_topic: 1} if settings.lineage_topic else {}
+    create_topics(settings.kafka_bootstrap_servers, PARTITIONS | lineage)
     engine = open_database(settings.database_url)
     upgrade(engine)
     engine.dispose()
