@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,6 +153,16 @@ def ensure_offline(lake: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         columns = [(LEAD, pa.string()), ("known_at", pa.timestamp("us", "UTC")), ("enrichment_row", pa.binary())]
         pq.write_table(pa.schema(columns).empty_table(), path)
+
+
+def history_version(lake: Path) -> tuple[datetime, int]:
+    """When the table's newest commit was made, and its number; the epoch and -1 if there is no table."""
+    path = history_path(lake)
+    if not DeltaTable.is_deltatable(str(path)):
+        return datetime.fromtimestamp(0, UTC), -1
+    table = DeltaTable(str(path))
+    (newest,) = table.history(1)
+    return datetime.fromtimestamp(newest["timestamp"] / 1000, UTC), int(table.version())
 
 
 def read_history(lake: Path, entity: str, columns: Sequence[str] | None = None) -> pa.Table:

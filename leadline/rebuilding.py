@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from features import rebuild as features
+from features.history import history_version
+from features.lineage.jobs import materialising
+from features.settings import feature_set
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
 
@@ -25,7 +28,12 @@ def rebuild(settings: PlatformSettings, leads: Sequence[str] | None, out: Consol
         out.print(f"{found.total:,} rows of these leads and their accounts, {found.restored:,} of them came back.")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=out) as bars:
+    read_to, version = history_version(lake)
+    with (
+        materialising(settings, "features.rebuild", feature_set(settings).service, read_to) as lineage,
+        Progress(*columns, console=out) as bars,
+    ):
+        lineage.made_of = f"history {version}"
         task = bars.add_task("reading the history", total=None)
         done = features.rebuild(
             lake,
@@ -37,4 +45,5 @@ def rebuild(settings: PlatformSettings, leads: Sequence[str] | None, out: Consol
                 description=f"reading the history, {progress.restored:,} rows came back",
             ),
         )
+        lineage.rows = done.restored
     out.print(f"{done.total:,} rows of history, {done.restored:,} came back. The online store is whole.")
