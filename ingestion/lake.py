@@ -69,10 +69,16 @@ class EventsTable:
             DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=PROPERTIES)
         self._table = DeltaTable(str(path))
         self._upkeep = Upkeep(self._table, path)
+        self._seen = -1
+
+    def refresh(self) -> bool:
+        """Look at the newest commit; whether somebody else may have committed since the last look or `append`."""
+        self._table.update_incremental()
+        before, self._seen = self._seen, self._table.version()
+        return self._seen != before
 
     def version_of(self, application: str) -> int | None:
-        """The version that the last commit of `application` carried; None if there was none."""
-        self._table.update_incremental()
+        """The version that its last commit before the last look carried; None if there was none. 0.7 ms."""
         version: int | None = self._table.transaction_version(application)
         return version
 
@@ -80,7 +86,7 @@ class EventsTable:
         """Append `rows` and set the applications' versions, in one commit. Now and then upkeep of the files follows.
 
         Raises:
-            deltalake.exceptions.CommitFailedError: another writer set one of them at the same time.
+            deltalake.exceptions.CommitFailedError: another writer has set one of them since the last look.
         """
         transactions = [Transaction(application, version) for application, version in versions.items()]
         write_deltalake(
@@ -89,6 +95,8 @@ class EventsTable:
             mode="append",
             commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=COMMIT_RETRIES),
         )
+        if self._table.version() == self._seen + 1:
+            self._seen += 1
         self._upkeep.after_commit()
 
 

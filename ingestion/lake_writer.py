@@ -36,16 +36,21 @@ _decode_traced = msgspec.json.Decoder(_Traced).decode
 class LakeWriter:
     """One member of the lake's consumer group.
 
-    A mark per (events partition, kind of record, raw partition) says what has been appended.
+    A mark per (events partition, kind of record, raw partition) says what has been appended. A partition's turn grows
+    with each commit for it: where another has raised it, the marks that are remembered here no longer hold.
     """
 
     def __init__(self, table: EventsTable) -> None:
         self._table = table
         self._marks: dict[str, int] = {}
+        self._turns: dict[int, int] = {}  # of the partitions that were written since they were assigned
+        self._unsure: set[int] = set()  # of them, for which another writer may have written since
 
     def assigned(self, _partitions: Sequence[tuple[str, int]]) -> None:
         """Forget what another writer may have raised meanwhile."""
         self._marks.clear()
+        self._turns.clear()
+        self._unsure.clear()
 
     def run(
         self, consumer: AlignedConsumer, stop: threading.Event, metrics: LakeMetrics, tracer: Tracer | None = None
@@ -63,9 +68,13 @@ class LakeWriter:
                     stop.wait(COMMIT_SECONDS)
 
     def append(self, records: Sequence[Record]) -> int:
-        """Append what is new among `records` in one commit; how many rows that were."""
+        """Append what is new among `records` in one commit; how many rows that were. Raises `Fenced` as `run` does."""
+        if self._table.refresh():
+            self._unsure.update(self._turns)
+        self._require_turns({record.partition for record in records})
         rows: list[Row] = []
         raised: dict[str, int] = {}
+        turns: dict[int, int] = {}
         for record in records:
             kind = record.headers.get("record")
             if kind is None or kind not in STORED:
@@ -79,15 +88,17 @@ class LakeWriter:
             mark = f"{record.partition}|{kind}|{stream}"
             if position > raised.get(mark, self._mark(mark)):
                 raised[mark] = position
+                turns[record.partition] = self._turn(record.partition) + 1
                 rows.append(row)
         if rows:
             try:
-                self._table.append(rows, raised)
+                self._table.append(rows, raised | {_turn(partition): turn for partition, turn in turns.items()})
             except CommitFailedError as error:
                 raise Fenced(
                     f"another lake writer appended for the same partitions: {error}; this one stops"
                 ) from error
             self._marks |= raised
+            self._turns |= turns
         return len(rows)
 
     def _mark(self, mark: str) -> int:
@@ -95,6 +106,25 @@ class LakeWriter:
             version = self._table.version_of(mark)
             self._marks[mark] = -1 if version is None else version
         return self._marks[mark]
+
+    def _turn(self, partition: int) -> int:
+        if partition not in self._turns:
+            self._turns[partition] = self._table.version_of(_turn(partition)) or 0
+        return self._turns[partition]
+
+    def _require_turns(self, partitions: set[int]) -> None:
+        for partition in partitions & self._unsure:
+            found, turn = self._table.version_of(_turn(partition)) or 0, self._turns[partition]
+            if found != turn:
+                raise Fenced(
+                    f"another lake writer appended for events partition {partition} (turn {found}, here {turn}); "
+                    "this one stops"
+                )
+            self._unsure.discard(partition)
+
+
+def _turn(partition: int) -> str:
+    return f"lake/{partition}/turn"
 
 
 def _traceparent(record: Record) -> str:

@@ -137,6 +137,27 @@ def test_a_writer_whose_partition_went_to_another_is_fenced(tmp_path: Path) -> N
     assert len(read_events(tmp_path)) == 2
 
 
+def test_a_writer_that_wakes_up_late_is_fenced_whatever_else_is_in_its_batch(tmp_path: Path) -> None:
+    slow, quick = LakeWriter(EventsTable(tmp_path)), LakeWriter(EventsTable(tmp_path))
+    slow.append(records([event(1)]))
+    quick.append(records([event(1), event(2)]))
+    with pytest.raises(Fenced):
+        slow.append(records([event(7, stream=5), event(2)]))
+    slow.assigned([])
+    slow.append(records([event(7, stream=5), event(2)]))
+    assert sorted(each.id for each in read_events(tmp_path)) == ["event-0-1", "event-0-2", "event-5-7"]
+
+
+def test_a_writer_that_lost_its_partition_is_fenced_though_it_wrote_for_another_since(tmp_path: Path) -> None:
+    slow, quick = LakeWriter(EventsTable(tmp_path)), LakeWriter(EventsTable(tmp_path))
+    slow.append(records([event(1)], partition=0))
+    quick.append(records([event(1), event(2)], partition=0))
+    slow.append(records([event(1, stream=1)], partition=1))
+    with pytest.raises(Fenced):
+        slow.append(records([event(2)], partition=0))
+    assert [each.id for each in read_events(tmp_path)] == ["event-0-1", "event-1-1", "event-0-2"]
+
+
 def test_writers_of_different_partitions_do_not_disturb_each_other(tmp_path: Path) -> None:
     one, other = LakeWriter(EventsTable(tmp_path)), LakeWriter(EventsTable(tmp_path))
     for number in range(5):
