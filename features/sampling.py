@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
 from features.history import history_path
@@ -29,8 +30,8 @@ def bound(share: float) -> str | None:
     return PREFIX + digits
 
 
-def sampled_leads(lake: Path, share: float, after: str, limit: int) -> list[str]:
-    """The first `limit` ids of the sample behind `after`, in order: of leads with events, and of leads with features.
+def sampled_leads(lake: Path, share: float, after: str = "", limit: int | None = None) -> list[str]:
+    """The first `limit` ids of the sample behind `after`, or all, in order: leads with events and leads with features.
 
     Reads one column of either table.
     """
@@ -46,7 +47,6 @@ def sampled_leads(lake: Path, share: float, after: str, limit: int) -> list[str]
             parts.append(f"SELECT {column} AS lead FROM {name} WHERE {within}")  # noqa: S608
     if not parts:
         return []
-    import pyarrow as pa
-
-    found = query.execute(f"SELECT lead FROM ({' UNION '.join(parts)}) ORDER BY lead LIMIT {limit}")  # noqa: S608
+    most = "" if limit is None else f" LIMIT {limit}"
+    found = query.execute(f"SELECT lead FROM ({' UNION '.join(parts)}) ORDER BY lead{most}")  # noqa: S608
     return [str(lead) for lead in pa.table(found)["lead"].to_pylist()]

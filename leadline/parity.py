@@ -21,7 +21,6 @@ from leadline.parity_page import page_of
 
 SHOWN = 20  # differences, one by one
 AT_ONCE = 1_000  # leads whose events are in memory together
-EVERYBODY = 1 << 62
 
 
 def show_parity(
@@ -51,7 +50,7 @@ def show_parity(
 
 def compare_all(comparison: Comparison, lake: Path, share: float, patience: float, console: Console) -> list[Compared]:
     """Every lead of the sample, by id; those that were not in order as they are `patience` seconds later."""
-    leads = sampled_leads(lake, share, "", EVERYBODY)
+    leads = sampled_leads(lake, share)
     found: dict[str, Compared] = {}
     again: list[str] = []
     due: dict[Key, int] = {}

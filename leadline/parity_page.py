@@ -96,7 +96,7 @@ def _ages(compared: Sequence[Compared], at: datetime) -> str:
 
 def _differences(wrong: Sequence[Compared]) -> str:
     rows = [
-        f"<tr><td><code>{escape(each.lead)}</code><td>{entity} row<td>{fault}<td><code>{escape(key)}</code><td>"
+        f"<tr><td><code>{escape(each.lead)}</code><td>row of {entity} <code>{escape(key)}</code><td>{fault}<td><td>"
         for each in wrong
         for entity, key, fault in each.faults
     ]

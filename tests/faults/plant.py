@@ -171,7 +171,7 @@ class Plant:
 
     def require_parity(self) -> None:
         """What is served of everybody is what the recompute says, and nothing is on its way any more."""
-        comparison, leads = comparison_of(self.settings), sampled_leads(self.settings.lake, 1.0, "", 100_000)
+        comparison, leads = comparison_of(self.settings), sampled_leads(self.settings.lake, 1.0)
         look = comparison.look(leads, comparison.look(leads, {}).due)
         assert look.compared
         assert look.disorderly == [], "what is served is not what the recompute says"
