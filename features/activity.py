@@ -24,8 +24,17 @@ from features.vocabulary import (
 from ingestion.contracts.event import Actor, Event, EventType
 
 
-class Kind(IntEnum):
-    """Acts that are counted in tiles."""
+class _Slot(IntEnum):
+    """A member is the slot in which facts and states have it; no two members of all the vocabulary share one."""
+
+    @property
+    def slot(self) -> int:
+        """The member as a plain number."""
+        return int(self)
+
+
+class Kind(_Slot):
+    """Acts that are counted. Below 32."""
 
     ACTIVE = 0  # any act of a user
     PAGE_VIEW = 1
@@ -43,33 +52,45 @@ class Kind(IntEnum):
     CALL = 13
 
 
-class Slot(IntEnum):
-    """Values of which the newest counts."""
+class Slot(_Slot):
+    """Values that are said of a lead or its company. From 32 on."""
 
-    STAGE = 0
-    SENIORITY = 1
-    CONSENT = 2
-    COMPANY_SIZE = 3
-    INDUSTRY = 4
-    TECHNOLOGIES = 5
+    STAGE = 32
+    SENIORITY = 33
+    CONSENT = 34
+    COMPANY_SIZE = 35
+    INDUSTRY = 36
+    TECHNOLOGIES = 37
+    SOURCE = 38  # weights: how much it says about the wish to buy
+    CAMPAIGN = 39
 
+    @property
+    def worded(self) -> bool:
+        """Whether it is said in words."""
+        return self in (Slot.INDUSTRY, Slot.TECHNOLOGIES)
 
-class Best(IntEnum):
-    """Weights of which the highest ever seen counts."""
-
-    SOURCE = 0
-    CAMPAIGN = 1
-
-
-class Item(IntEnum):
-    """Values kept per object, of which the newest counts."""
-
-    TICKET_OPEN = 0  # 1 open, 0 solved
-    TICKET_PRIORITY = 1
-    DEAL_OPEN = 2
+    @property
+    def of_company(self) -> bool:
+        """Whether it is said of the company, and so of the account where there is one."""
+        return self in (Slot.COMPANY_SIZE, Slot.INDUSTRY, Slot.TECHNOLOGIES)
 
 
-COMPANY_SLOTS = frozenset({Slot.COMPANY_SIZE, Slot.INDUSTRY, Slot.TECHNOLOGIES})
+class Item(_Slot):
+    """Values kept per object, of which the newest counts. From 48 on."""
+
+    TICKET_OPEN = 48  # 1 open, 0 solved
+    TICKET_PRIORITY = 49
+    DEAL_OPEN = 50
+
+    @property
+    def opens(self) -> bool:
+        """Whether it says that a thing is open."""
+        return self in (Item.TICKET_OPEN, Item.DEAL_OPEN)
+
+    @property
+    def thing(self) -> str:
+        """What it is said of. A ticket and a deal may have one name."""
+        return self.name.partition("_")[0].lower()
 
 
 class Facts(NamedTuple):
@@ -78,7 +99,6 @@ class Facts(NamedTuple):
     kinds: tuple[int, ...] = ()
     values: tuple[tuple[int, float | str], ...] = ()
     company: tuple[tuple[int, float | str], ...] = ()  # slots of the account where there is one
-    best: tuple[tuple[int, float], ...] = ()
     items: tuple[tuple[int, str, float], ...] = ()
 
 
@@ -139,11 +159,11 @@ def facts_of(event: Event) -> Facts:
     if kind is EventType.WEB_PAGE_VIEWED:
         if kinds and _PRICING.search(str(properties.get("path") or properties.get("url") or "").lower()):
             kinds = _PRICING_VISIT
-        return Facts(kinds, best=_best(event)) if data.campaign else Facts(kinds)
+        return Facts(kinds, _intent(event)) if data.campaign else Facts(kinds)
     if kind in _PLAIN and not data.campaign:
         return Facts(kinds)
     fields = properties if not data.change else properties | {c.field: c.new for c in data.change}
-    return Facts(kinds, _values(event, fields), _company(fields), _best(event), _items(event, fields))
+    return Facts(kinds, _values(event, fields) + _intent(event), _company(fields), _items(event, fields))
 
 
 def _values(event: Event, fields: dict[str, Any]) -> tuple[tuple[int, float | str], ...]:
@@ -171,15 +191,15 @@ def _company(fields: dict[str, Any]) -> tuple[tuple[int, float | str], ...]:
     return tuple(found)
 
 
-def _best(event: Event) -> tuple[tuple[int, float], ...]:
-    found: list[tuple[int, float]] = []
+def _intent(event: Event) -> tuple[tuple[int, float | str], ...]:
+    found: list[tuple[int, float | str]] = []
     data = event.data
     fields = data.properties if not data.change else data.properties | {c.field: c.new for c in data.change}
     form = data.channel if event.type is EventType.LEAD_FORM_SUBMITTED else None
     if (weight := source_intent(fields.get("hs_analytics_source") or fields.get("lead_source"), form)) is not None:
-        found.append((Best.SOURCE, weight))
+        found.append((Slot.SOURCE, weight))
     if data.campaign is not None and (weight := medium_intent(data.campaign)) is not None:
-        found.append((Best.CAMPAIGN, weight))
+        found.append((Slot.CAMPAIGN, weight))
     return tuple(found)
 
 

@@ -50,23 +50,20 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
     """Run one feature worker until `stop` is set. Raises what `FeatureWorker.run` raises."""
     serve_metrics(settings.metrics_port)
     bootstrap = settings.kafka_bootstrap_servers
-    producer = DurableProducer(bootstrap)
-    alert, lineage = (
-        publish_verdicts(producer, GateMetrics()),
-        FoldLineage(open_outlet(settings), feature_set(settings)),
-    )
+    producer, features = DurableProducer(bootstrap), feature_set(settings)
+    alert, lineage = publish_verdicts(producer, GateMetrics()), FoldLineage(open_outlet(settings), features)
 
     def publish(verdict: Verdict) -> None:
         alert(verdict)
         lineage.judged(verdict)
 
-    gate = FeatureGate(publish, lambda: datetime.now(UTC))
+    gate = FeatureGate(features, publish, lambda: datetime.now(UTC))
     gate.preload()
     worker = FeatureWorker(
         producer,
         OnlineStore.open(settings),
         HistoryTable(settings.lake.absolute()),
-        feature_set(settings),
+        features,
         gate,
         FeatureMetrics(),
         HeldInLake(settings.lake),

@@ -10,72 +10,62 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from features.activity import Facts, Kind
-from features.clock import DAY, HOUR, micros
-from features.feature_set import Kept
-from features.state import DAYS_KEPT, HOURS_KEPT, ITEM_DAYS, AccountState, LeadState, Stamped, Tiles
+from features.clock import DAY, micros
+from features.feature_set import Keeping
+from features.language.keep import Kept, add, raise_to
+from features.language.window import Tiles, tiles_at
+from features.state import ITEM_DAYS, AccountState, LeadState, Stamped, State
 from ingestion.contracts.event import Event, LeadMerged, LeadSplit
 from ingestion.contracts.forwards import Forwarding
 
 Key = TypeVar("Key", int, str)
+Total = TypeVar("Total", int, float)
 
 _ACTIVE = int(Kind.ACTIVE)
 MERGES = "|merges|"  # in the marks of merges, between the account and the raw partition
 
 
-def fold_lead(state: LeadState, event: Event, facts: Facts, kept: Kept, origin: str | None = None) -> bool:
+def fold_lead(state: LeadState, event: Event, facts: Facts, kept: Keeping, origin: str | None = None) -> bool:
     """Apply `event` to its lead's state, in place. False if it had been applied before.
 
     `origin` is the event's own lead unless that one was parted; see `ingestion.contracts.forwards`.
     """
     if not _raise_mark(state.marks, f"{origin or event.lead}|{event.raw.stream}", event.raw.position):
         return False
-    if not any(facts):
-        return True
-    moment = micros(event.time)
-    state.newest = max(state.newest, moment)
-    for kind in facts.kinds:
-        if kind in kept.hours:
-            _count(state.hours, kind, moment // HOUR, 1)
-        if kind in kept.days:
-            _count(state.days, kind, moment // DAY, 1)
-        if kind in kept.ever:
-            state.ever[kind] = state.ever.get(kind, 0) + 1
-        if moment > state.last.get(kind, 0):
-            state.last[kind] = moment
-    values = facts.values if event.account is not None else facts.values + facts.company
-    for slot, value in values:
-        _keep_newest(state.values, slot, (moment, event.id, value))
-    for slot, weight in facts.best:
-        if weight > state.best.get(slot, 0.0):
-            state.best[slot] = weight
-    for item, thing, value in facts.items:
-        _keep_newest(state.items.setdefault(item, {}), thing, (moment, event.id, value))
+    # What is said of a company is its account's, and a lead's only while it has none.
+    _put(state, event, facts, facts.values if event.account is not None else facts.values + facts.company, kept.lead)
     return True
 
 
-def fold_account(state: AccountState, event: Event, facts: Facts, person: str, kept: Kept) -> bool:
+def fold_account(state: AccountState, event: Event, facts: Facts, person: str, kept: Keeping) -> bool:
     """Apply `event` to its account's state, in place; `person` is the lead it is about now.
 
     False if it had been applied before.
     """
     if not _raise_mark(state.marks, f"{event.account}|{event.raw.stream}", event.raw.position):
         return False
-    if not any(facts):
-        return True
-    moment = micros(event.time)
-    state.newest = max(state.newest, moment)
-    for kind in facts.kinds:
-        if kind in kept.hours:
-            _count(state.hours, kind, moment // HOUR, 1)
-        if moment > state.last.get(kind, 0):
-            state.last[kind] = moment
-    if _ACTIVE in facts.kinds:
-        _see(state.people, person, moment // DAY)
-    for slot, value in facts.company:
-        _keep_newest(state.values, slot, (moment, event.id, value))
-    for item, thing, value in facts.items:
-        _keep_newest(state.items.setdefault(item, {}), thing, (moment, event.id, value))
+    _put(state, event, facts, facts.values + facts.company, kept.account)
+    if kept.account.people is not None and _ACTIVE in facts.kinds:
+        raise_to(state.people, person, micros(event.time) // DAY)
     return True
+
+
+def _put(state: State, event: Event, facts: Facts, values: tuple[tuple[int, float | str], ...], kept: Kept) -> None:
+    if not any(facts):
+        return
+    moment = micros(event.time)
+    tiles = tiles_at(moment)
+    state.newest = max(state.newest, moment)
+    done = (moment, event.id, 1.0)
+    for kind in facts.kinds:
+        for keep in kept.puts.get(kind, ()):
+            keep.put(state, tiles, done)
+    for slot, value in values:
+        for keep in kept.puts.get(slot, ()):
+            keep.put(state, tiles, (moment, event.id, value))
+    for item, thing, number in facts.items:
+        if item in kept.items:
+            _keep_newest(state.items.setdefault(item, {}), thing, (moment, event.id, number))
 
 
 def absorb(survivor: LeadState, absorbed: LeadState) -> bool:
@@ -87,23 +77,27 @@ def absorb(survivor: LeadState, absorbed: LeadState) -> bool:
     if all(survivor.marks.get(mark, -1) >= position for mark, position in absorbed.marks.items()):
         return False
     survivor.newest = max(survivor.newest, absorbed.newest)
-    for tiles, more in ((survivor.hours, absorbed.hours), (survivor.days, absorbed.days)):
-        for kind, counts in more.items():
-            for tile, count in counts.items():
-                _count(tiles, kind, tile, count)
-    for kind, count in absorbed.ever.items():
-        survivor.ever[kind] = survivor.ever.get(kind, 0) + count
-    for kind, moment in absorbed.last.items():
-        survivor.last[kind] = max(survivor.last.get(kind, 0), moment)
+    for series, sums in absorbed.sums.items():
+        for tile, amount in sums.items():
+            add(survivor.sums, series, tile, amount)
+    for series, peaks in absorbed.peaks.items():
+        for tile, peak in peaks.items():
+            raise_to(survivor.peaks.setdefault(series, {}), tile, peak)
+    for series, seen in absorbed.seen.items():
+        for value, tile in seen.items():
+            raise_to(survivor.seen.setdefault(series, {}), value, tile)
+    for slot, moment in absorbed.last.items():
+        raise_to(survivor.last, slot, moment)
     for slot, stamped in absorbed.values.items():
         _keep_newest(survivor.values, slot, stamped)
-    for slot, weight in absorbed.best.items():
-        survivor.best[slot] = max(survivor.best.get(slot, 0.0), weight)
+    for slot, stamped in absorbed.first.items():
+        if stamped[:2] < survivor.first.get(slot, stamped)[:2] or slot not in survivor.first:
+            survivor.first[slot] = stamped
     for item, things in absorbed.items.items():
         for thing, stamped in things.items():
             _keep_newest(survivor.items.setdefault(item, {}), thing, stamped)
     for mark, position in absorbed.marks.items():
-        survivor.marks[mark] = max(survivor.marks.get(mark, -1), position)
+        raise_to(survivor.marks, mark, position)
     return True
 
 
@@ -118,7 +112,7 @@ def rename_person(state: AccountState, account: str, merge: LeadMerged) -> bool:
         return False
     day = state.people.pop(merge.absorbed, None)
     if day is not None:
-        _see(state.people, merge.survivor, day)
+        raise_to(state.people, merge.survivor, day)
     return True
 
 
@@ -132,59 +126,46 @@ def part_person(state: AccountState, account: str, split: LeadSplit, days: Mappi
         return False
     if state.people.pop(split.lead, None) is not None:
         for person, day in days.items():
-            _see(state.people, person, day)
+            raise_to(state.people, person, day)
     return True
 
 
-def trim_lead(state: LeadState) -> LeadState:
+def trim_lead(state: LeadState, kept: Keeping) -> LeadState:
     """Forget what no window can reach any more, in place; judged by the newest event, so trimming commutes."""
-    _trim_tiles(state.hours, state.newest // HOUR - HOURS_KEPT)
-    _trim_tiles(state.days, state.newest // DAY - DAYS_KEPT)
-    _trim_items(state.items, state.newest)
+    _trim(state, kept.lead)
     return state
 
 
-def trim_account(state: AccountState) -> AccountState:
+def trim_account(state: AccountState, kept: Keeping) -> AccountState:
     """As `trim_lead`."""
-    _trim_tiles(state.hours, state.newest // HOUR - HOURS_KEPT)
-    _trim_items(state.items, state.newest)
-    oldest = state.newest // DAY - DAYS_KEPT
+    _trim(state, kept.account)
+    oldest = state.newest // DAY - (kept.account.people or 0)
     for person in [person for person, day in state.people.items() if day < oldest]:
         del state.people[person]
     return state
 
 
-def _raise_mark(marks: dict[str, int], mark: str, position: int) -> bool:
-    if position <= marks.get(mark, -1):
-        return False
-    marks[mark] = position
-    return True
+def _trim(state: State, kept: Kept) -> None:
+    now = tiles_at(state.newest)
+    _trim_tiles(state.sums, now, kept.horizons)
+    _trim_tiles(state.peaks, now, kept.horizons)
+    for series, seen in list(state.seen.items()):
+        oldest, cap = now[series & 3] - kept.horizons.get(series, -1), kept.caps.get(series, 0)
+        if len(seen) > cap or min(seen.values()) < oldest:
+            newest = sorted(seen.items(), key=lambda each: (-each[1], each[0]))[:cap]
+            state.seen[series] = {value: tile for value, tile in newest if tile >= oldest}
+            if not state.seen[series]:
+                del state.seen[series]
+    _trim_items(state.items, state.newest)
 
 
-def _count(tiles: dict[int, Tiles], kind: int, tile: int, count: int) -> None:
-    counts = tiles.get(kind)
-    if counts is None:
-        tiles[kind] = {tile: count}
-    else:
-        counts[tile] = counts.get(tile, 0) + count
-
-
-def _keep_newest(values: dict[Key, Stamped], key: Key, stamped: Stamped) -> None:
-    known = values.get(key)
-    if known is None or stamped[:2] > known[:2]:  # the values themselves may be of different types
-        values[key] = stamped
-
-
-def _see(people: dict[str, int], person: str, day: int) -> None:
-    people[person] = max(people.get(person, day), day)
-
-
-def _trim_tiles(tiles: dict[int, Tiles], oldest: int) -> None:
-    for kind, counts in list(tiles.items()):
-        if min(counts) < oldest:
-            tiles[kind] = {tile: count for tile, count in counts.items() if tile >= oldest}
-            if not tiles[kind]:
-                del tiles[kind]
+def _trim_tiles(drawer: dict[int, dict[int, Total]], now: Tiles, horizons: dict[int, int]) -> None:
+    for series, tiles in list(drawer.items()):
+        oldest = now[series & 3] - horizons.get(series, -1)  # what is declared no more is forgotten
+        if min(tiles) < oldest:
+            drawer[series] = {tile: held for tile, held in tiles.items() if tile >= oldest}
+            if not drawer[series]:
+                del drawer[series]
 
 
 def _trim_items(items: dict[int, dict[str, Stamped]], newest: int) -> None:
@@ -194,3 +175,16 @@ def _trim_items(items: dict[int, dict[str, Stamped]], newest: int) -> None:
             del things[thing]
         if not things:
             del items[item]
+
+
+def _raise_mark(marks: dict[str, int], mark: str, position: int) -> bool:
+    if position <= marks.get(mark, -1):
+        return False
+    marks[mark] = position
+    return True
+
+
+def _keep_newest(values: dict[Key, Stamped], key: Key, stamped: Stamped) -> None:
+    known = values.get(key)
+    if known is None or stamped[:2] > known[:2]:  # the values themselves may be of different types
+        values[key] = stamped

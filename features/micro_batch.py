@@ -343,7 +343,14 @@ class MicroBatch:
         entry = self._entries.lead(lead)
         entry.known_at = _after(entry.known_at, known)
         entry.sequence += 1
-        row = LeadRow(trim_lead(entry.state), entry.known_at, entry.sequence, entry.account, entry.forward, entry.split)
+        row = LeadRow(
+            trim_lead(entry.state, self._features.kept),
+            entry.known_at,
+            entry.sequence,
+            entry.account,
+            entry.forward,
+            entry.split,
+        )
         encoded = encode_row(row)
         self.rows.append(
             HistoryRow(LEAD, lead, entry.account, entry.known_at, entry.sequence, encoded, entry.forward, partition)
@@ -354,7 +361,7 @@ class MicroBatch:
         entry = self._entries.account(account)
         entry.known_at = _after(entry.known_at, known)
         entry.sequence += 1
-        row = AccountRow(trim_account(entry.state), entry.known_at, entry.sequence)
+        row = AccountRow(trim_account(entry.state, self._features.kept), entry.known_at, entry.sequence)
         partition = partition_for(account, self._partitions)
         encoded = encode_row(row)
         self.rows.append(HistoryRow(ACCOUNT, account, None, entry.known_at, entry.sequence, encoded, None, partition))

@@ -80,5 +80,5 @@ def shares(split: LeadSplit, events: list[Event], features: FeatureSet) -> dict[
             day = micros(event.time) // DAY
             share.days[event.account] = max(share.days.get(event.account, day), day)
     for share in found.values():
-        trim_lead(share.state)
+        trim_lead(share.state, features.kept)
     return found

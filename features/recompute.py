@@ -14,25 +14,12 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from features.activity import Facts, Item, Kind, Slot
+from features.activity import Facts, Item
 from features.clock import DAY, HOUR, SECOND, micros
-from features.declarations import (
-    Company,
-    Days,
-    DaysSince,
-    DistinctDays,
-    Ever,
-    Feature,
-    Highest,
-    Hours,
-    Newest,
-    OfAccount,
-    OpenTickets,
-    Property,
-    Trial,
-    WorstPriority,
-)
 from features.feature_set import FeatureSet
+from features.language import Entity, Reading, reading_at
+from features.language.keep import hashed, scaled
+from features.language.window import Hop
 from features.state import ITEM_DAYS
 from ingestion.contracts.event import Event, LeadMerged
 from ingestion.contracts.forwards import Forwarding, Forwards
@@ -43,44 +30,59 @@ FACTS = pa.schema(
         ("lead", pa.string()),  # whom the event's lead has become
         ("account", pa.string()),  # that the event was sent for
         ("person", pa.string()),  # whom the account knows the lead as
-        ("about", pa.string()),  # act, value, company, best or item
-        ("code", pa.int32()),  # Kind, Slot, Best or Item
+        ("company", pa.bool_()),  # said of the company
+        ("code", pa.int64()),  # slot
         ("thing", pa.string()),  # of an item: the ticket or deal
         ("number", pa.float64()),
         ("word", pa.string()),
-        ("t", pa.int64()),  # µs
+        ("scaled", pa.int64()),  # the number in thousandths
+        ("hash", pa.int64()),  # of number or word
         ("id", pa.string()),
+        ("t", pa.int64()),  # µs; the rest are whole units of it, for integers are divided differently everywhere
+        ("second", pa.int64()),
+        ("hour", pa.int64()),
+        ("day", pa.int64()),
     ]
 )
 LEADS = pa.schema([("lead", pa.string()), ("account", pa.string())])
+ACCOUNTS = pa.schema([("account", pa.string())])
 
-_NEWEST_FIRST = "t DESC, id DESC, number DESC, word DESC"
-
-
-def _newest(source: str, by: str) -> str:
-    """The newest row of `source` for each `by`; ties go by event id."""
-    return f"FROM ({source}) QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY {_NEWEST_FIRST}) = 1"
-
-
-def _sources() -> dict[str, str]:
-    """What features are read from: rows of acts or of newest statements under the lead or the account, `key`."""
-    of_lead = "FROM facts SELECT lead AS key, * WHERE about = '{}'"
-    of_account = "FROM facts SELECT account AS key, * WHERE account IS NOT NULL AND about = '{}'"
+# Whose features they are, and the facts that are theirs.
+_KEYS = {
+    Entity.LEAD: "SELECT lead AS key FROM leads",
+    Entity.ACCOUNT: "SELECT account AS key FROM accounts",
+    Entity.COMPANY: "SELECT lead AS key FROM leads",
+}
+_THEIRS = {
     # A lead's company is what was said of its account and what was said of the lead while it had none.
-    company = f"""
-        SELECT leads.lead AS key, said.* EXCLUDE (key)
-        FROM leads JOIN ({_newest(of_account.format("company"), "key, code")}) AS said ON said.key = leads.account
-        UNION ALL
-        {of_lead.format("company")} AND account IS NULL"""  # noqa: S608
-    return {
-        "acts": of_lead.format("act"),
-        "values": _newest(of_lead.format("value"), "key, code"),
-        "company": _newest(company, "key, code"),
-        "best": of_lead.format("best"),
-        "items": _newest(of_lead.format("item"), "key, code, thing"),
-        "account acts": of_account.format("act"),
-        "account items": _newest(of_account.format("item"), "key, code, thing"),
-    }
+    Entity.LEAD: "SELECT lead AS key, facts.* FROM facts WHERE NOT company OR account IS NULL",
+    Entity.ACCOUNT: "SELECT account AS key, facts.* FROM facts WHERE account IS NOT NULL",
+    Entity.COMPANY: """
+        SELECT leads.lead AS key, facts.* FROM leads JOIN facts ON facts.account = leads.account WHERE company
+        UNION ALL SELECT lead AS key, facts.* FROM facts WHERE company AND account IS NULL""",
+}
+_OPENS = ", ".join(str(item.slot) for item in Item if item.opens)
+
+
+def _question(entity: Entity, columns: Sequence[str], at: Reading) -> str:
+    """A row of aggregates for every key; standard SQL, of which DuckDB and Spark know each word."""
+    kept = f"day >= {at.tiles[Hop.DAY] - ITEM_DAYS}"
+    return f"""
+        WITH theirs AS ({_THEIRS[entity]}),
+        ordered AS (
+            SELECT *,
+                row_number() OVER (PARTITION BY key, code, thing ORDER BY t DESC, id DESC, number DESC, word DESC) = 1
+                    AS newest,
+                row_number() OVER (PARTITION BY key, code, thing ORDER BY t, id, number DESC, word DESC) = 1 AS oldest
+            FROM theirs
+        ),
+        told AS (
+            SELECT *, max(CASE WHEN code IN ({_OPENS}) AND newest AND number = 1 AND {kept} THEN 1 ELSE 0 END)
+                OVER (PARTITION BY key, thing) = 1 AS open
+            FROM ordered
+        )
+        SELECT keys.key, {", ".join(columns)}
+        FROM ({_KEYS[entity]}) AS keys LEFT JOIN told ON told.key = keys.key GROUP BY keys.key"""  # noqa: S608
 
 
 class Mismatch(NamedTuple):
@@ -121,13 +123,11 @@ def recompute(
     with duckdb.connect(":memory:", config={"threads": 2}) as database:
         database.register("facts", _facts(told, features))
         database.register("leads", _table(LEADS, list(accounts.items())))
-        values = _values(database, features, micros(as_of) // SECOND * SECOND)
-    heard_of = {each.account for each in told} - {None}
+        database.register("accounts", _table(ACCOUNTS, [(each,) for each in {each.account for each in told} - {None}]))
+        values = _values(database, features, reading_at(None, None, as_of))
     return {
         lead: {
-            feature.name: _number(feature, values[feature.name].get(account if feature.of_account else lead))
-            if account in heard_of or not feature.of_account
-            else None
+            feature.name: values[feature.name].get(account if feature.of_account else lead)
             for feature in features.features
         }
         for lead, account in accounts.items()
@@ -148,95 +148,38 @@ def compare(
     ]
 
 
-def _values(database: Any, features: FeatureSet, at: int) -> dict[str, dict[str | None, Any]]:
-    """What SQL finds for each feature, by lead or account; `at` in µs."""
-    expressions: dict[str, dict[str, str]] = {}
-    for feature in features.features:
-        source, expression = _expression(feature, at)
-        expressions.setdefault(source, {})[feature.name] = expression
-    values: dict[str, dict[str | None, Any]] = {}
-    sources = _sources()
-    for source, found in expressions.items():
-        columns = ", ".join(found.values())
-        rows = database.execute(f"SELECT key, {columns} FROM ({sources[source]}) GROUP BY key").fetchall()  # noqa: S608
-        for number, name in enumerate(found, start=1):
-            values[name] = {row[0]: row[number] for row in rows}
+def _values(database: Any, features: FeatureSet, at: Reading) -> dict[str, dict[str | None, float | None]]:
+    """What SQL finds for each feature, by lead or account."""
+    values: dict[str, dict[str | None, float | None]] = {}
+    for entity in Entity:
+        asked = [feature for feature in features.features if feature.expression.of is entity]
+        if not asked:
+            continue
+        rows = database.execute(_question(entity, [each.expression.sql(at) for each in asked], at)).fetchall()
+        for place, feature in enumerate(asked, start=1):
+            values[feature.name] = {row[0]: feature.expression.finish(row[place]) for row in rows}
     return values
-
-
-def _expression(feature: Feature, at: int) -> tuple[str, str]:
-    """Where a feature is read from, and the aggregate that reads it."""
-    kept = f"t // {DAY} >= {at // DAY - ITEM_DAYS}"
-    match feature:
-        case Hours(kind=kind, days=days):
-            return "acts", f"count(*) FILTER (code = {kind:d} AND {_within(HOUR, days, at)})"
-        case Days(kind=kind, days=days):
-            return "acts", f"count(*) FILTER (code = {kind:d} AND {_within(DAY, days, at)})"
-        case Ever(kind=kind):
-            return "acts", f"count(*) FILTER (code = {kind:d})"
-        case DistinctDays(kind=kind, days=days):  # today is one of them
-            return "acts", f"count(DISTINCT t // {DAY}) FILTER (code = {kind:d} AND {_within(DAY, days - 1, at)})"
-        case DaysSince(kind=kind):
-            newest = f"max(t // {SECOND} * {SECOND}) FILTER (code = {kind:d})"
-            return "acts", f"if({newest} IS NULL, NULL, greatest({at} - {newest}, 0) / {DAY})"
-        case Trial():
-            tried, known = f"bool_or(code = {Kind.TRIAL:d})", f"bool_or(code = {Kind.SIGN_UP:d})"
-            return "acts", f"CASE WHEN {tried} THEN 2 WHEN {known} THEN 1 ELSE 0 END"
-        case Newest(slot=slot):
-            return "values", f"max(number) FILTER (code = {slot:d})"
-        case Property(slot=slot, words=words):
-            return "values", f"max({'word' if words else 'number'}) FILTER (code = {slot:d})"
-        case Company(slot=slot):
-            column = "number" if slot is Slot.COMPANY_SIZE else "word"
-            return "company", f"max({column}) FILTER (code = {slot:d})"
-        case Highest(of=best):
-            return "best", f"max(number) FILTER (code = {best:d})"
-        case OpenTickets():
-            return "items", f"count(*) FILTER (code = {Item.TICKET_OPEN:d} AND number = 1 AND {kept})"
-        case WorstPriority():
-            tickets = f"list(thing) FILTER (code = {Item.TICKET_OPEN:d} AND number = 1 AND {kept})"
-            rated = f"list({{'thing': thing, 'number': number}}) FILTER (code = {Item.TICKET_PRIORITY:d} AND {kept})"
-            return "items", f"list_max([each.number FOR each IN {rated} IF list_contains({tickets}, each.thing)])"
-        case OfAccount(name="account_active_people_30d"):
-            return "account acts", f"count(DISTINCT person) FILTER (code = {Kind.ACTIVE:d} AND {_within(DAY, 30, at)})"
-        case OfAccount(name="account_page_views_7d"):
-            return "account acts", f"count(*) FILTER (code = {Kind.PAGE_VIEW:d} AND {_within(HOUR, 7, at)})"
-        case OfAccount(name="account_open_opportunities"):
-            return "account items", f"count(*) FILTER (code = {Item.DEAL_OPEN:d} AND number = 1 AND {kept})"
-    raise TypeError(f"feature {feature.name} ({type(feature).__name__}) has no SQL; add its case to features.recompute")
-
-
-def _within(tile: int, days: int, at: int) -> str:
-    """Whether `t` lies in the window's tiles: from floor(at, tile) − `days` to the end of `at`'s own tile."""
-    start = at // tile * tile
-    return f"t >= {start - days * DAY} AND t < {start + tile}"
-
-
-def _number(feature: Feature, value: Any) -> float | None:
-    if isinstance(feature, Property):
-        return feature.otherwise if value is None else feature.number(value)
-    if value is None:
-        return None if feature.nullable and not feature.of_account else 0.0
-    return feature.number(str(value)) if isinstance(feature, Company) else float(value)
 
 
 def _facts(told: Iterable[Told], features: FeatureSet) -> pa.Table:
     rows: list[tuple[object, ...]] = []
     for event, *who in told:
-        when = micros(event.time), event.id
+        t = micros(event.time)
+        when = event.id, t, t // SECOND, t // HOUR, t // DAY
         rows += [(*who, *said, *when) for said in _said(features.facts_of(event))]
     return _table(FACTS, rows)
 
 
 def _said(facts: Facts) -> Iterator[tuple[object, ...]]:
-    """About, code, thing, number and word of each fact."""
+    """Company, code, thing, number, word, scaled and hash of each fact."""
     for kind in facts.kinds:
-        yield "act", kind, None, None, None
-    for about, values in (("value", facts.values), ("company", facts.company), ("best", facts.best)):
-        for code, value in values:
-            yield about, code, None, *((None, value) if isinstance(value, str) else (value, None))
-    for item, thing, state in facts.items:
-        yield "item", item, thing, state, None
+        yield False, kind, None, None, None, None, None
+    for company, values in ((False, facts.values), (True, facts.company)):
+        for slot, value in values:
+            told = (None, value) if isinstance(value, str) else (value, None)
+            yield company, slot, None, *told, scaled(value), hashed(value)
+    for item, thing, number in facts.items:
+        yield False, item, f"{Item(item).thing} {thing}", number, None, scaled(number), None
 
 
 def _accounts(events: Iterable[Event], forwardings: Iterable[Forwarding]) -> dict[str, str | None]:

@@ -65,7 +65,7 @@ def refold_lead(
     state = LeadState()
     for event, origin in events_held(events, marks, splits):
         fold_lead(state, event, features.facts_of(event), features.kept, origin)
-    return trim_lead(state)
+    return trim_lead(state, features.kept)
 
 
 def refold_account(
@@ -86,7 +86,7 @@ def refold_account(
         if event.account is None or event.raw.position > marks.get(f"{event.account}|{event.raw.stream}", -1):
             continue
         fold_account(state, event, features.facts_of(event), person_of(event), features.kept)
-    return trim_account(state)
+    return trim_account(state, features.kept)
 
 
 def persons(

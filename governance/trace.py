@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from features.clock import micros
-from features.declarations import Feature, Reading, reading_at
+from features.declarations import Feature
 from features.feature_set import FeatureSet
+from features.language import Reading, reading_at
 from governance.errors import Untraceable
 from governance.evidence import LakeView
 from ingestion.contracts.event import Event, RawPointer

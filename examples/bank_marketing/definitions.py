@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from examples.bank_marketing.contacts import MONTHS
 from features.activity import Kind
-from features.declarations import DaysSince, Property
+from features.declarations import Feature, Privacy, Type
 from features.feature_set import FeatureSet
+from features.language import Last, Property, Since
 from ingestion.contracts.event import EventType
 
 FEATURE_SET = f"{__name__}:BANK"  # as `LEADLINE_FEATURE_SET` names it
@@ -17,22 +18,30 @@ _JOBS = (
 _YES_NO = ("no", "yes")
 
 
-def _profile(name: str, description: str, unit: str = "count", words: tuple[str, ...] = ()) -> Property:
+OWNER = "the bank's marketing"
+
+
+def _profile(name: str, description: str, unit: str = "count", words: tuple[str, ...] = ()) -> Feature:
     """What the morning's list says; words in alphabetical order claim no more than that they differ."""
-    return Property(
-        name=name,
+    return _said(Property(EventType.CONTACT_CHANGED, name, words), description, unit)
+
+
+def _said(what: Property, description: str, unit: str = "count", otherwise: float | None = None) -> Feature:
+    return Feature(
+        what.key,
+        Last(what, otherwise=otherwise),
         description=description,
-        unit="word" if words else unit,
-        event=EventType.CONTACT_CHANGED,
-        key=name,
-        words=words,
-        nullable=True,
+        owner=OWNER,
+        unit="word" if what.words else unit,
+        type=Type.RANK if what.words else Type.NUMBER,
+        maximum=len(what.words) - 1.0 if what.words else None,
+        privacy=Privacy.PROFILE,
     )
 
 
 BANK = FeatureSet(
     service="bank_marketing_v1",
-    revision=1,
+    revision=2,
     features=(
         _profile("age", "Age", "years"),
         _profile("job", "Kind of job", words=_JOBS),
@@ -46,23 +55,18 @@ BANK = FeatureSet(
         _profile("day", "Day of the month of the call", "day"),
         _profile("month", "Month of the call", words=tuple(sorted(MONTHS))),
         _profile("campaign", "Calls in this campaign, this one included"),
-        DaysSince(
-            name="pdays", description="Since the earlier campaign's call", unit="days", kind=Kind.CALL, nullable=True
+        Feature(
+            "pdays",
+            Since(Kind.CALL),
+            description="Since the earlier campaign's call",
+            owner=OWNER,
+            unit="days",
+            type=Type.DURATION,
         ),
-        Property(
-            name="previous",
-            description="Calls in the earlier campaign",
-            event=EventType.CALL_LOGGED,
-            key="previous",
-            otherwise=0.0,
-        ),
-        Property(
-            name="poutcome",
-            description="Outcome of the earlier campaign",
-            unit="word",
-            event=EventType.CALL_LOGGED,
-            key="poutcome",
-            words=("failure", "other", "success", "unknown"),
+        _said(Property(EventType.CALL_LOGGED, "previous"), "Calls in the earlier campaign", otherwise=0.0),
+        _said(
+            Property(EventType.CALL_LOGGED, "poutcome", ("failure", "other", "success", "unknown")),
+            "Outcome of the earlier campaign",
             otherwise=3.0,
         ),
     ),

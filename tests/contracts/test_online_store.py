@@ -63,10 +63,12 @@ class Population:
                     fold_account(
                         states.setdefault(account, AccountState()), event, facts_of(event), lead, LEAD_SCORING.kept
                     )
-            self.leads[lead] = LeadRow(trim_lead(state), NOW + number * TICK, number + 1, account)
+            self.leads[lead] = LeadRow(trim_lead(state, LEAD_SCORING.kept), NOW + number * TICK, number + 1, account)
         for number, (account, of_account) in enumerate(states.items()):
             if number % 4:  # the others are not stored
-                self.accounts[account] = AccountRow(trim_account(of_account), NOW + number * TICK, number + 1)
+                self.accounts[account] = AccountRow(
+                    trim_account(of_account, LEAD_SCORING.kept), NOW + number * TICK, number + 1
+                )
 
     def write(self, store: OnlineStore) -> None:
         store.write(encoded(lead, row) for lead, row in self.leads.items())

@@ -122,7 +122,7 @@ def _run_features(settings: PlatformSettings, stop: threading.Event) -> None:
         OnlineStore.open(settings),
         HistoryTable(settings.lake.absolute()),
         LEAD_SCORING,
-        FeatureGate(lambda _: None, lambda: datetime.now(UTC)),
+        FeatureGate(LEAD_SCORING, lambda _: None, lambda: datetime.now(UTC)),
         FeatureMetrics(CollectorRegistry()),
         HeldInLake(settings.lake),
         partitions=PARTITIONS,

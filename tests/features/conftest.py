@@ -114,6 +114,11 @@ SPOKEN: tuple[Said, ...] = (
     record(lifecyclestage="lead", hs_analytics_source="PAID_SOCIAL"),
     record(numberofemployees="51-200", industry="Computer Software"),
     record(company_size=7000, industry="mining", web_technologies="kafka;Snowflake;cobol"),
+    record(seats=7, plan="team"),
+    record(seats=-2.0004, plan="gold"),
+    record(seats=0.1, plan="free"),
+    said(EventType.PRODUCT_FEATURE_USED, properties={"feature": "export"}),
+    said(EventType.EMAIL_BOUNCED, Actor.AUTOMATION),
 )
 
 

@@ -114,7 +114,7 @@ class Member:
             OnlineStore.open(settings),
             HistoryTable(settings.lake.absolute()),
             LEAD_SCORING,
-            FeatureGate(lambda _: None, clock),
+            FeatureGate(LEAD_SCORING, lambda _: None, clock),
             FeatureMetrics(CollectorRegistry()),
             HeldInLake(settings.lake, timedelta()),
             partitions=len(log.partitions),

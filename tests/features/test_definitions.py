@@ -12,10 +12,11 @@ from hypothesis import given
 
 from features import vocabulary
 from features.activity import Kind, facts_of
-from features.declarations import Days, DistinctDays, Hours
 from features.definitions import LEAD_SCORING
 from features.fold import fold_account, fold_lead
-from features.state import DAYS_KEPT, HOURS_KEPT, AccountState, LeadState
+from features.language import Act, Count
+from features.language.window import Hop
+from features.state import AccountState, LeadState
 from ingestion.contracts.event import Consent, Event, EventType
 from tests.features.conftest import (
     ACME,
@@ -37,7 +38,7 @@ TICK = timedelta(microseconds=1)
 THIS_HOUR = NOW.replace(minute=0, second=0)
 TODAY = NOW.replace(hour=0, minute=0, second=0)
 
-ACTS: dict[Kind, Said] = {
+ACTS: dict[Kind | Act, Said] = {
     Kind.ACTIVE: said(EventType.CHAT_MESSAGE),
     Kind.PAGE_VIEW: page(),
     Kind.PRICING_VISIT: page("/pricing"),
@@ -51,8 +52,13 @@ ACTS: dict[Kind, Said] = {
     Kind.MEETING: said(EventType.MEETING_BOOKED),
     Kind.CALL: said(EventType.CALL_LOGGED),
 }
-HOURLY = [feature for feature in LEAD_SCORING.features if isinstance(feature, Hours)]
-DAILY = [feature for feature in LEAD_SCORING.features if isinstance(feature, Days)]
+COUNTS = [
+    (each.name, each.expression)
+    for each in LEAD_SCORING.features
+    if isinstance(each.expression, Count) and not each.of_account
+]
+HOURLY = [(name, count) for name, count in COUNTS if count.window.hop is Hop.HOUR]
+DAILY = [(name, count) for name, count in COUNTS if count.window.hop is Hop.DAY]
 
 
 def read(name: str, *events: Event, as_of: datetime = NOW) -> float | None:
@@ -65,34 +71,34 @@ def read(name: str, *events: Event, as_of: datetime = NOW) -> float | None:
     return LEAD_SCORING.features_at(lead, account if account.marks else None, as_of)[name]
 
 
-@pytest.mark.parametrize("feature", HOURLY, ids=lambda feature: feature.name)
-def test_an_hourly_window_begins_with_a_whole_hour(feature: Hours) -> None:
-    begin = THIS_HOUR - timedelta(days=feature.days)
-    assert read(feature.name, event_of(ACTS[feature.kind], at=begin)) == 1.0
-    assert read(feature.name, event_of(ACTS[feature.kind], at=begin - TICK)) == 0.0
+@pytest.mark.parametrize(("name", "count"), HOURLY)
+def test_an_hourly_window_begins_with_a_whole_hour(name: str, count: Count) -> None:
+    begin = THIS_HOUR - timedelta(days=count.days or 0)
+    assert read(name, event_of(ACTS[count.act], at=begin)) == 1.0
+    assert read(name, event_of(ACTS[count.act], at=begin - TICK)) == 0.0
 
 
-@pytest.mark.parametrize("feature", HOURLY, ids=lambda feature: feature.name)
-def test_an_hourly_window_moves_on_the_hour(feature: Hours) -> None:
-    event = event_of(ACTS[feature.kind], at=THIS_HOUR)
-    leaves = THIS_HOUR + timedelta(days=feature.days, hours=1)
-    assert read(feature.name, event, as_of=leaves - TICK) == 1.0
-    assert read(feature.name, event, as_of=leaves) == 0.0
+@pytest.mark.parametrize(("name", "count"), HOURLY)
+def test_an_hourly_window_moves_on_the_hour(name: str, count: Count) -> None:
+    event = event_of(ACTS[count.act], at=THIS_HOUR)
+    leaves = THIS_HOUR + timedelta(days=count.days or 0, hours=1)
+    assert read(name, event, as_of=leaves - TICK) == 1.0
+    assert read(name, event, as_of=leaves) == 0.0
 
 
-@pytest.mark.parametrize("feature", DAILY, ids=lambda feature: feature.name)
-def test_a_daily_window_begins_with_a_whole_day(feature: Days) -> None:
-    begin = TODAY - timedelta(days=feature.days)
-    assert read(feature.name, event_of(ACTS[feature.kind], at=begin)) == 1.0
-    assert read(feature.name, event_of(ACTS[feature.kind], at=begin - TICK)) == 0.0
+@pytest.mark.parametrize(("name", "count"), DAILY)
+def test_a_daily_window_begins_with_a_whole_day(name: str, count: Count) -> None:
+    begin = TODAY - timedelta(days=count.days or 0)
+    assert read(name, event_of(ACTS[count.act], at=begin)) == 1.0
+    assert read(name, event_of(ACTS[count.act], at=begin - TICK)) == 0.0
 
 
-@pytest.mark.parametrize("feature", DAILY, ids=lambda feature: feature.name)
-def test_a_daily_window_moves_at_midnight(feature: Days) -> None:
-    event = event_of(ACTS[feature.kind], at=TODAY)
-    leaves = TODAY + timedelta(days=feature.days + 1)
-    assert read(feature.name, event, as_of=leaves - TICK) == 1.0
-    assert read(feature.name, event, as_of=leaves) == 0.0
+@pytest.mark.parametrize(("name", "count"), DAILY)
+def test_a_daily_window_moves_at_midnight(name: str, count: Count) -> None:
+    event = event_of(ACTS[count.act], at=TODAY)
+    leaves = TODAY + timedelta(days=(count.days or 0) + 1)
+    assert read(name, event, as_of=leaves - TICK) == 1.0
+    assert read(name, event, as_of=leaves) == 0.0
 
 
 def test_the_tile_of_the_moment_itself_counts() -> None:
@@ -237,18 +243,13 @@ def test_every_value_is_a_finite_number_in_its_declared_range(history: History, 
             else:
                 assert type(value) is float
                 assert math.isfinite(value)
-                assert feature.minimum <= value <= (math.inf if feature.maximum is None else feature.maximum)
+                low, high = feature.range
+                assert (-math.inf if low is None else low) <= value <= (math.inf if high is None else high)
 
 
 def test_names_are_unique_and_every_feature_is_described() -> None:
     assert len(set(LEAD_SCORING.names)) == len(LEAD_SCORING.features)
     assert all(feature.description and feature.unit for feature in LEAD_SCORING.features)
-
-
-def test_windows_fit_into_what_states_keep() -> None:
-    assert all(24 * feature.days < HOURS_KEPT for feature in HOURLY)
-    windows = [feature.days for feature in LEAD_SCORING.features if isinstance(feature, Days | DistinctDays)]
-    assert max(windows) < DAYS_KEPT
 
 
 def test_the_hash_changes_with_a_declaration_a_word_and_the_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.declarations import Property
+from features.declarations import Feature, Type
 from features.feature_set import FeatureSet, named
 from features.fold import fold_lead
+from features.language import Last, Property
 from features.recompute import batch_recompute
 from features.state import LeadState
 from ingestion.contracts.event import Actor, Event, EventType, encode_json
@@ -20,16 +21,22 @@ from ingestion.errors import SettingsError
 from ingestion.lake import EventsTable, event_row
 from tests.features.conftest import NOW, event_of, said
 
-PLAN = Property(
-    name="plan",
+PLAN = Feature(
+    "plan",
+    Last(Property(EventType.CONTACT_CHANGED, "plan", ("free", "team", "firm"))),
     description="The plan that was asked for",
-    unit="word",
-    event=EventType.CONTACT_CHANGED,
-    key="plan",
-    words=("free", "team", "firm"),
-    nullable=True,
+    owner="sales",
+    unit="plan",
+    type=Type.RANK,
+    maximum=2,
 )
-SEATS = Property(name="seats", description="Seats in use", event=EventType.CONTACT_CHANGED, key="seats", otherwise=0.0)
+SEATS = Feature(
+    "seats",
+    Last(Property(EventType.CONTACT_CHANGED, "seats"), otherwise=0.0),
+    description="Seats in use",
+    owner="sales",
+    unit="seats",
+)
 OWN = FeatureSet(service="own_v1", features=(PLAN, SEATS), revision=1)
 
 SAID = st.fixed_dictionaries(
@@ -83,11 +90,12 @@ def test_a_property_keeps_its_place_when_the_list_changes() -> None:
     assert replace(OWN, features=(SEATS, PLAN)).features_at(state, None, NOW) == {"seats": 4.0, "plan": 2.0}
 
 
-def test_two_features_of_one_name_or_one_property_are_refused() -> None:
+def test_two_features_of_one_name_and_two_meanings_of_one_property_are_refused() -> None:
     with pytest.raises(ValueError, match="share the name plan"):
         FeatureSet(service="own_v1", features=(PLAN, replace(SEATS, name="plan")), revision=1)
-    with pytest.raises(ValueError, match="share the property's slot"):
-        FeatureSet(service="own_v1", features=(PLAN, replace(PLAN, name="tariff")), revision=1)
+    counted = replace(PLAN, name="plans", expression=Last(Property(EventType.CONTACT_CHANGED, "plan")))
+    with pytest.raises(ValueError, match="share the slot"):
+        FeatureSet(service="own_v1", features=(PLAN, counted), revision=1)
 
 
 def test_a_set_is_found_by_its_name() -> None:

@@ -12,6 +12,8 @@ from features.activity import NOTHING, Kind, facts_of
 from features.clock import micros
 from features.definitions import LEAD_SCORING
 from features.fold import absorb, fold_account, fold_lead, merge_mark, rename_person, trim_account, trim_lead
+from features.language.keep import series_of
+from features.language.window import Hop
 from features.refold import origins, persons, refold_account, refold_lead
 from features.state import (
     AccountState,
@@ -91,8 +93,10 @@ def test_trimming_at_the_end_is_trimming_all_along(history: History) -> None:
     trimming, hoarding = Worker(), Worker(trims=False)
     trimming.handle(history.records)
     hoarding.handle(history.records)
-    assert {lead: trim_lead(state) for lead, state in hoarding.leads.items()} == trimming.leads
-    assert {account: trim_account(state) for account, state in hoarding.accounts.items()} == trimming.accounts
+    assert {lead: trim_lead(state, LEAD_SCORING.kept) for lead, state in hoarding.leads.items()} == trimming.leads
+    assert {
+        account: trim_account(state, LEAD_SCORING.kept) for account, state in hoarding.accounts.items()
+    } == trimming.accounts
 
 
 @given(histories(), st.data())
@@ -184,11 +188,13 @@ def test_a_late_event_never_changes_a_row_served_before() -> None:
 
 def test_an_event_beyond_every_horizon_counts_only_for_ever() -> None:
     form = said(EventType.LEAD_FORM_SUBMITTED)
-    state = trim_lead(folded(event_of(page(), at=NOW, offset=1), event_of(form, at=NOW - timedelta(days=60), offset=2)))
+    visit, form_ = event_of(page(), at=NOW, offset=1), event_of(form, at=NOW - timedelta(days=60), offset=2)
+    state = trim_lead(folded(visit, form_), LEAD_SCORING.kept)
     features = LEAD_SCORING.features_at(state, None, NOW)
     assert features["form_submissions_ever"] == 1.0
     assert features["form_submissions_30d"] == 0.0
-    assert Kind.FORM not in state.days
+    assert series_of(Kind.FORM, Hop.EVER) in state.sums
+    assert series_of(Kind.FORM, Hop.DAY) not in state.sums
 
 
 def test_an_old_priority_is_forgotten_by_reading_as_by_trimming() -> None:
@@ -200,7 +206,7 @@ def test_an_old_priority_is_forgotten_by_reading_as_by_trimming() -> None:
     untrimmed = LEAD_SCORING.features_at(state, None, as_of)
     assert untrimmed["open_tickets"] == 1.0
     assert untrimmed["worst_ticket_priority"] == 0.0
-    assert LEAD_SCORING.features_at(trim_lead(state), None, as_of) == untrimmed
+    assert LEAD_SCORING.features_at(trim_lead(state, LEAD_SCORING.kept), None, as_of) == untrimmed
 
 
 def test_an_account_counts_an_absorbed_lead_and_its_survivor_as_one() -> None:

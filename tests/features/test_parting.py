@@ -17,6 +17,8 @@ from features.activity import Kind
 from features.clock import DAY, micros
 from features.definitions import LEAD_SCORING
 from features.fold import absorb
+from features.language.keep import series_of
+from features.language.window import Hop
 from features.parting import HeldInLake, shares
 from features.state import LeadState, decode_lead_state, encode_state
 from ingestion.contracts.event import (
@@ -97,7 +99,7 @@ def test_shares_add_up_to_what_was_parted_in_any_order(owners: list[str]) -> Non
         for share in order:
             assert absorb(together, decode_lead_state(encode_state(share.state)))
             assert not absorb(together, share.state)  # a hand-over that is repeated
-        assert together.days[Kind.ACTIVE] == {micros(NOW) // DAY: len(owners)}
+        assert together.sums[series_of(Kind.ACTIVE, Hop.DAY)] == {micros(NOW) // DAY: len(owners)}
 
 
 def test_parted_people_who_are_found_to_be_one_after_all_lose_nothing(world: World) -> None:

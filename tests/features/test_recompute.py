@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from features.declarations import Feature
 from features.definitions import LEAD_SCORING
 from features.recompute import Mismatch, batch_recompute, compare
 from ingestion.contracts.event import Event, EventType, LeadMerged, encode_json
@@ -28,7 +26,6 @@ from tests.features.conftest import (
     merge_of,
     page,
     record,
-    said,
     ticket,
 )
 from tests.features.oracle import Worker
@@ -156,15 +153,3 @@ def test_a_lead_that_one_side_lacks_differs_in_every_known_value() -> None:
     ours: dict[str, float | None] = {"page_views_7d": 2.0, "seniority": None}
     assert compare({"ld_0": ours}, {}) == [Mismatch("ld_0", "page_views_7d", 2.0, None)]
     assert compare({}, {"ld_0": ours}) == [Mismatch("ld_0", "page_views_7d", None, 2.0)]
-
-
-def test_a_feature_without_sql_stops_by_name(lake_of: Lake) -> None:
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class Unheard(Feature):
-        pass
-
-    unheard = Unheard(name="unheard_of", description="new")
-    features = replace(LEAD_SCORING, features=(*LEAD_SCORING.features, unheard))
-    history = History((event_of(said(EventType.CHAT_MESSAGE), at=NOW),))
-    with pytest.raises(TypeError, match="feature unheard_of"):
-        batch_recompute(lake_of(history), NOW, features)

@@ -352,7 +352,7 @@ class Stage:
             OnlineStore.open(settings),
             HistoryTable(settings.lake.absolute()),
             LEAD_SCORING,
-            FeatureGate(lambda _: None, lambda: datetime.now(UTC)),
+            FeatureGate(LEAD_SCORING, lambda _: None, lambda: datetime.now(UTC)),
             FeatureMetrics(CollectorRegistry()),
             HeldInLake(settings.lake),
             partitions=PARTITIONS,

@@ -25,7 +25,7 @@ FEATURE_SET = "features.definitions:LEAD_SCORING"
 def leads() -> list[Served]:
     """Fifty leads, each with as many forms as its number."""
     return [
-        Served(moment, encode_row(LeadRow(LeadState(ever=dict.fromkeys(range(20), number)), moment, 1)))
+        Served(moment, encode_row(LeadRow(LeadState(last=dict.fromkeys(range(20), number)), moment, 1)))
         for number, moment in enumerate(MOMENTS)
     ]
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from features.activity import Item, Kind, Slot
 from features.clock import DAY, HOUR, micros
+from features.language.keep import series_of
+from features.language.window import Hop
 from features.rows import AccountRow, EnrichmentRow, LeadRow
 from features.state import AccountState, LeadState
 from ingestion.contracts.event import Claim, IdentifierType
@@ -36,9 +38,14 @@ def lead_state(active_hours_ago: float = 3, consent: float | None = 1.0, each_da
         values[int(Slot.CONSENT)] = (last, "e4", consent)
     return LeadState(
         newest=last,
-        hours={kind: {last // HOUR - ago: each_day for ago in range(0, 150, 24)} for kind in counted},
-        days={kind: {last // DAY - ago: each_day for ago in range(30)} for kind in counted},
-        ever=dict.fromkeys(counted, 30 * each_day),
+        sums={
+            **{
+                series_of(kind, Hop.HOUR): {last // HOUR - ago: each_day for ago in range(0, 150, 24)}
+                for kind in counted
+            },
+            **{series_of(kind, Hop.DAY): {last // DAY - ago: each_day for ago in range(30)} for kind in counted},
+            **{series_of(kind, Hop.EVER): {0: 30 * each_day} for kind in counted},
+        },
         last=dict.fromkeys(counted, last),
         values=values,
         marks={f"{ADA}|raw.crm/0": 65536},
