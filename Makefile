@@ -40,12 +40,14 @@ faults: $(STAMP) ## Faults and properties at length: ten times the seeds and cas
 	@LEADLINE_THOROUGH=10 $(BIN)/python -m pytest tests/faults tests/ingestion/identity tests/ingestion/contracts \
 		tests/features/test_parting.py
 
-check: $(STAMP) ## Exactly what CI checks: ruff, mypy, import order, contracts, documents, secrets
+check: $(STAMP) ## Exactly what CI checks: ruff, mypy, import order, contracts, features, documents, secrets
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(MAKE) mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/leadline contracts check
+	@$(BIN)/leadline features check
+	@$(BIN)/leadline features check --set examples.bank_marketing.definitions:BANK
 	@$(BIN)/python -m scripts.check_docs
 	@$(BIN)/python -m scripts.check_secrets
 

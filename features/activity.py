@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from features.vocabulary import (
     company_size,
+    deal_amount,
     deal_is_open,
     email_consent,
     lifecycle_stage,
@@ -63,11 +64,12 @@ class Slot(_Slot):
     TECHNOLOGIES = 37
     SOURCE = 38  # weights: how much it says about the wish to buy
     CAMPAIGN = 39
+    PAGE = 40  # that a user viewed
 
     @property
     def worded(self) -> bool:
         """Whether it is said in words."""
-        return self in (Slot.INDUSTRY, Slot.TECHNOLOGIES)
+        return self in (Slot.INDUSTRY, Slot.TECHNOLOGIES, Slot.PAGE)
 
     @property
     def of_company(self) -> bool:
@@ -81,6 +83,7 @@ class Item(_Slot):
     TICKET_OPEN = 48  # 1 open, 0 solved
     TICKET_PRIORITY = 49
     DEAL_OPEN = 50
+    DEAL_AMOUNT = 51  # in the currency of the deal
 
     @property
     def opens(self) -> bool:
@@ -157,9 +160,12 @@ def facts_of(event: Event) -> Facts:
         return NOTHING
     kinds = (_ENGAGEMENT if actor is Actor.USER else _LOGGED).get(kind, ())
     if kind is EventType.WEB_PAGE_VIEWED:
-        if kinds and _PRICING.search(str(properties.get("path") or properties.get("url") or "").lower()):
-            kinds = _PRICING_VISIT
-        return Facts(kinds, _intent(event)) if data.campaign else Facts(kinds)
+        intent = _intent(event) if data.campaign else ()
+        address = str(properties.get("path") or properties.get("url") or "").lower()
+        if not kinds or not address:
+            return Facts(kinds, intent)
+        page: tuple[int, str] = (Slot.PAGE, address.partition("?")[0].partition("#")[0])
+        return Facts(_PRICING_VISIT if _PRICING.search(address) else kinds, (page, *intent))
     if kind in _PLAIN and not data.campaign:
         return Facts(kinds)
     fields = properties if not data.change else properties | {c.field: c.new for c in data.change}
@@ -214,6 +220,9 @@ def _items(event: Event, fields: dict[str, Any]) -> tuple[tuple[int, str, float]
             found.append((Item.TICKET_OPEN, name, is_open))
         if (priority := ticket_priority(fields.get("priority"))) is not None:
             found.append((Item.TICKET_PRIORITY, name, priority))
-    elif thing.type == "deal" and (is_open := deal_is_open(event.type, fields)) is not None:
-        found.append((Item.DEAL_OPEN, name, is_open))
+    elif thing.type == "deal":
+        if (is_open := deal_is_open(event.type, fields)) is not None:
+            found.append((Item.DEAL_OPEN, name, is_open))
+        if (amount := deal_amount(fields.get("amount"))) is not None:
+            found.append((Item.DEAL_AMOUNT, name, amount))
     return tuple(found)

@@ -10,17 +10,26 @@ from features.activity import Item, Kind, Slot
 from features.declarations import Feature, Privacy, Type
 from features.feature_set import FeatureSet
 from features.language import (
+    Act,
     ActivePeople,
     Count,
     DaysWith,
+    Distinct,
     Entity,
+    First,
     Furthest,
     Last,
     Max,
     Open,
     OpenHighest,
+    OpenSum,
+    Ratio,
+    Recency,
     Since,
+    Streak,
+    Trend,
 )
+from ingestion.contracts.event import Actor, EventType
 
 MARKETING, PRODUCT, SUPPORT, SALES = "marketing", "product", "support", "sales"  # teams that answer for a feature
 QUARTER, YEAR = timedelta(days=90), timedelta(days=365)
@@ -58,6 +67,14 @@ _SITE = (
         owner=MARKETING,
         unit="downloads",
     ),
+    Feature(
+        "distinct_pages_7d",
+        Distinct(Slot.PAGE, days=7, cap=20),
+        description="Different pages viewed in 7 days, of which 20 are told apart",
+        owner=MARKETING,
+        unit="pages",
+        maximum=20.0,
+    ),
 )
 _MAIL_AND_FORMS = (
     Feature(
@@ -73,6 +90,23 @@ _MAIL_AND_FORMS = (
         description="Links clicked in e-mails in 30 days",
         owner=MARKETING,
         unit="clicks",
+    ),
+    Feature(
+        "email_clicks_per_open_30d",
+        Ratio(Count(Kind.EMAIL_CLICK, days=30), Count(Kind.EMAIL_OPEN, days=30)),
+        description="Links clicked for each e-mail opened in 30 days",
+        owner=MARKETING,
+        unit="clicks per open",
+        type=Type.NUMBER,
+        minimum=0.0,
+    ),
+    Feature(
+        "email_bounces_30d",
+        Count(Act(EventType.EMAIL_BOUNCED, actors=(Actor.AUTOMATION, Actor.USER)), days=30),
+        description="E-mails that came back in 30 days",
+        owner=MARKETING,
+        unit="e-mails",
+        privacy=Privacy.PROFILE,
     ),
     Feature(
         "form_submissions_30d",
@@ -106,6 +140,47 @@ _RHYTHM = (
         unit="days",
         maximum=14.0,
     ),
+    Feature(
+        "active_streak_14d",
+        Streak(Kind.ACTIVE, days=14),
+        description="Days in a row with an act, up to today or yesterday, 14 at most",
+        owner=MARKETING,
+        unit="days",
+        maximum=14.0,
+    ),
+    Feature(
+        "activity_recency",
+        Recency(Kind.ACTIVE, half_life=7),
+        description="1 just after an act, half of it 7 days later",
+        owner=MARKETING,
+        unit="score",
+        type=Type.SHARE,
+    ),
+    Feature(
+        "activity_frequency_28d",
+        Ratio(DaysWith(Kind.ACTIVE, days=28), 28),
+        description="Share of 28 days with an act",
+        owner=MARKETING,
+        unit="share",
+        type=Type.SHARE,
+    ),
+    Feature(
+        "activity_intensity_28d",
+        Ratio(Count(Kind.ACTIVE, days=27), DaysWith(Kind.ACTIVE, days=28)),  # both are 28 calendar days
+        description="Acts on each day with one, of 28 days",
+        owner=MARKETING,
+        unit="acts per day",
+        type=Type.NUMBER,
+        minimum=1.0,
+    ),
+    Feature(
+        "activity_trend_4w",
+        Trend(Kind.ACTIVE),
+        description="Acts this week against the three weeks before: 0.5 as ever, 1 new, 0 stopped",
+        owner=MARKETING,
+        unit="share",
+        type=Type.SHARE,
+    ),
 )
 _PRODUCT = (
     Feature(
@@ -135,6 +210,14 @@ _PRODUCT = (
         description="Uses of product features in 30 days",
         owner=PRODUCT,
         unit="uses",
+    ),
+    Feature(
+        "feature_use_trend_4w",
+        Trend(Kind.FEATURE_USE),
+        description="Uses of product features this week against the three weeks before: 0.5 as ever, 1 new, 0 stopped",
+        owner=PRODUCT,
+        unit="share",
+        type=Type.SHARE,
     ),
     _rank(
         "trial_state",
@@ -196,6 +279,14 @@ _SALES = (
         "source_intent",
         Max(Slot.SOURCE),
         description="Intent of the best lead source seen, 1 to 5",
+        owner=MARKETING,
+        minimum=1.0,
+        maximum=5.0,
+    ),
+    _rank(
+        "first_source_intent",
+        First(Slot.SOURCE),
+        description="Intent of the first lead source seen, 1 to 5",
         owner=MARKETING,
         minimum=1.0,
         maximum=5.0,
@@ -275,6 +366,49 @@ _ACCOUNT = (
         owner=SALES,
         unit="deals",
         privacy=Privacy.FIRMOGRAPHIC,
+    ),
+    Feature(
+        "account_pipeline_amount",
+        OpenSum(Item.DEAL_OPEN, Item.DEAL_AMOUNT, of=Entity.ACCOUNT),
+        description="What the deals in the pipeline are worth, as far as their amounts are known",
+        owner=SALES,
+        unit="currency of the deals",
+        type=Type.MONEY,
+        minimum=0.0,
+        privacy=Privacy.FIRMOGRAPHIC,
+    ),
+    Feature(
+        "account_largest_deal",
+        OpenHighest(Item.DEAL_OPEN, Item.DEAL_AMOUNT, of=Entity.ACCOUNT),
+        description="What the largest deal in the pipeline is worth, as far as amounts are known",
+        owner=SALES,
+        unit="currency of the deals",
+        type=Type.MONEY,
+        minimum=0.0,
+        privacy=Privacy.FIRMOGRAPHIC,
+    ),
+    Feature(
+        "account_pricing_visits_30d",
+        Count(Kind.PRICING_VISIT, days=30, of=Entity.ACCOUNT),
+        description="Visits of pricing pages at the account in 30 days",
+        owner=MARKETING,
+        unit="visits",
+    ),
+    Feature(
+        "account_days_since_last_activity",
+        Since(Kind.ACTIVE, of=Entity.ACCOUNT),
+        description="Since the last act of anybody at the account",
+        owner=SALES,
+        unit="days",
+        type=Type.DURATION,
+    ),
+    Feature(
+        "account_activity_trend_4w",
+        Trend(Kind.ACTIVE, of=Entity.ACCOUNT),
+        description="Acts at the account this week against the three weeks before: 0.5 as ever, 1 new, 0 stopped",
+        owner=SALES,
+        unit="share",
+        type=Type.SHARE,
     ),
 )
 

@@ -76,6 +76,7 @@ MEDIUMS = {
 }
 
 PRIORITIES = {"low": 1.0, "normal": 2.0, "medium": 2.0, "high": 3.0, "urgent": 4.0}
+LARGEST_DEAL = 1e12
 CLOSED_TICKETS = frozenset({"solved", "closed", "deleted", "resolved"})
 # What adapters and publishers call the whole of a firm's e-mail. `marketing:17` is a part of it: one group, one list.
 EMAIL_PURPOSES = frozenset({"marketing", "email", "email marketing"})
@@ -145,6 +146,15 @@ def ticket_is_open(kind: EventType, status: Any) -> float | None:
 def ticket_priority(priority: Any) -> float | None:
     """1 low to 4 urgent."""
     return PRIORITIES.get(_word(priority)) if priority else None
+
+
+def deal_amount(amount: Any) -> float | None:
+    """What a deal is worth, in its own currency; None for what is no number or no plausible one."""
+    try:
+        worth = float(amount)
+    except (TypeError, ValueError):
+        return None
+    return worth if 0 <= worth <= LARGEST_DEAL else None
 
 
 def deal_is_open(kind: EventType, fields: dict[str, Any]) -> float | None:

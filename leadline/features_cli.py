@@ -1,4 +1,4 @@
-"""`leadline features`: the feature worker, and what is asked about served features."""
+"""`leadline features`: the feature worker, what is asked about served features, and what is declared."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 console = Console()
+
+Which = Annotated[str, typer.Option("--set", envvar="LEADLINE_FEATURE_SET", help="The feature set, as module:name.")]
+DEFAULT = "features.definitions:LEAD_SCORING"
 
 
 @app.callback()
@@ -74,3 +77,42 @@ def rebuild(
     if every == bool(leads):
         raise typer.BadParameter("name the leads, or say --all")
     rebuild(environment.settings(), None if every else leads or [], console)
+
+
+@app.command()
+def catalogue(
+    out: Annotated[Path | None, typer.Option(help="Write the page there, in Markdown.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with each feature's distribution there.")] = None,
+    which: Which = DEFAULT,
+) -> None:
+    """List every feature: meaning, window and edges, unit, range, owner, version, freshness, privacy.
+
+    With --html, a page with a small plot of each feature's values among the leads as they are served now.
+    """
+    from leadline.features import show_catalogue, write_html, write_page
+
+    if out is not None:
+        write_page(which, out, console)
+    if html is not None:
+        write_html(environment.settings(), html, console)
+    if out is None and html is None:
+        show_catalogue(which, console)
+
+
+@app.command()
+def check(which: Which = DEFAULT) -> None:
+    """Compare the declarations with the lock: a changed definition must have a new version.
+
+    Exits with 1 if one has not, or if the lock is not up to date.
+    """
+    from leadline.features import check_lock
+
+    raise SystemExit(check_lock(which, console))
+
+
+@app.command()
+def lock(which: Which = DEFAULT) -> None:
+    """Lock the declarations as they are: later changes are compared with them."""
+    from leadline.features import write_lock
+
+    write_lock(which, console)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import typer.main
 
+from features.catalogue import page as features_page
+from features.definitions import LEAD_SCORING
 from leadline.cli import app
 from leadline.contracts import stale
 from scripts.metrics_page import PAGE, page
@@ -45,6 +47,8 @@ def main() -> int:
     problems += [f"{name}: is out of date; run `leadline contracts write`" for name in stale()]
     if PAGE.read_text() != page():
         problems.append("docs/metrics.md: is out of date; run `python -m scripts.metrics_page`")
+    if (ROOT / "docs" / "features.md").read_text() != features_page(LEAD_SCORING):
+        problems.append("docs/features.md: is out of date; run `leadline features catalogue --out docs/features.md`")
     problems += forbidden_names()
     sys.stdout.writelines(f"{problem}\n" for problem in sorted(problems))
     sys.stdout.write(f"docs: {len(documents)} documents, {len(problems)} problems\n")

@@ -119,6 +119,9 @@ SPOKEN: tuple[Said, ...] = (
     record(seats=0.1, plan="free"),
     said(EventType.PRODUCT_FEATURE_USED, properties={"feature": "export"}),
     said(EventType.EMAIL_BOUNCED, Actor.AUTOMATION),
+    page("/docs?utm_source=x#top"),
+    said(EventType.ACCOUNT_CHANGED, Actor.STAFF, object=ObjectRef("deal", "d1"), properties={"amount": "12500.5"}),
+    said(EventType.CRM_STAGE_CHANGED, Actor.STAFF, object=ObjectRef("deal", "d2"), properties={"amount": 900}),
 )
 
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 
 from features import vocabulary
-from features.activity import Kind, facts_of
+from features.activity import Kind
 from features.definitions import LEAD_SCORING
 from features.fold import fold_account, fold_lead
 from features.language import Act, Count
 from features.language.window import Hop
 from features.state import AccountState, LeadState
-from ingestion.contracts.event import Consent, Event, EventType
+from ingestion.contracts.event import Actor, Consent, Event, EventType, ObjectRef
 from tests.features.conftest import (
     ACME,
     NOW,
@@ -51,6 +51,7 @@ ACTS: dict[Kind | Act, Said] = {
     Kind.TICKET: said(EventType.TICKET_CREATED),
     Kind.MEETING: said(EventType.MEETING_BOOKED),
     Kind.CALL: said(EventType.CALL_LOGGED),
+    Act(EventType.EMAIL_BOUNCED, actors=(Actor.AUTOMATION, Actor.USER)): said(EventType.EMAIL_BOUNCED),
 }
 COUNTS = [
     (each.name, each.expression)
@@ -65,9 +66,9 @@ def read(name: str, *events: Event, as_of: datetime = NOW) -> float | None:
     """A feature of one lead, and of its account where the events have one."""
     lead, account = LeadState(), AccountState()
     for event in events:
-        fold_lead(lead, event, facts_of(event), LEAD_SCORING.kept)
+        fold_lead(lead, event, LEAD_SCORING.facts_of(event), LEAD_SCORING.kept)
         if event.account is not None:
-            fold_account(account, event, facts_of(event), event.lead, LEAD_SCORING.kept)
+            fold_account(account, event, LEAD_SCORING.facts_of(event), event.lead, LEAD_SCORING.kept)
     return LEAD_SCORING.features_at(lead, account if account.marks else None, as_of)[name]
 
 
@@ -119,6 +120,82 @@ def test_account_windows_have_the_same_edges() -> None:
     assert read("account_page_views_7d", event_of(page(), at=hour - TICK, account=ACME)) == 0.0
     assert read("account_active_people_30d", event_of(page(), at=day, account=ACME)) == 1.0
     assert read("account_active_people_30d", event_of(page(), at=day - TICK, account=ACME)) == 0.0
+
+
+def on_days(*ago: int, act: Kind = Kind.ACTIVE, account: str | None = None) -> list[Event]:
+    """An act on each of these days, at noon."""
+    return [
+        event_of(ACTS[act], at=TODAY - timedelta(days=days, hours=-10), offset=place, account=account)
+        for place, days in enumerate(ago)
+    ]
+
+
+def test_a_streak_goes_on_while_today_has_only_begun_and_ends_with_a_day_missed() -> None:
+    assert read("active_streak_14d", *on_days(0, 1, 2, 4)) == 3.0
+    assert read("active_streak_14d", *on_days(1, 2, 4)) == 2.0
+    assert read("active_streak_14d", *on_days(2, 3)) == 0.0
+    assert read("active_streak_14d", *on_days(*range(30))) == 14.0
+
+
+def test_a_trend_is_a_half_if_nothing_changed_one_if_new_and_nought_if_it_stopped() -> None:
+    assert read("activity_trend_4w", *on_days(*range(28))) == 0.5
+    assert read("activity_trend_4w", *on_days(0, 6)) == 1.0
+    assert read("activity_trend_4w", *on_days(7, 27)) == 0.0
+    assert read("activity_trend_4w", *on_days(28)) is None
+    assert read("account_activity_trend_4w", *on_days(0, 7, account=ACME)) == 0.75
+    assert read("feature_use_trend_4w", *on_days(0, 7, 8, 9, act=Kind.FEATURE_USE)) == 0.5
+
+
+def test_recency_is_halved_in_a_week_and_frequency_and_intensity_look_at_the_same_28_days() -> None:
+    week_old = event_of(page(), at=NOW - timedelta(days=7))
+    assert read("activity_recency", week_old) == 0.5
+    assert read("activity_recency", week_old, as_of=NOW + timedelta(days=7)) == 1 / 3
+    assert read("activity_recency") == 0.0
+    acts = on_days(0, 0, 0, 27, 28, 28, 28)
+    assert read("activity_frequency_28d", *acts) == 2 / 28
+    assert read("activity_intensity_28d", *acts) == 2.0
+    assert read("activity_intensity_28d", *on_days(28)) is None
+
+
+def test_a_page_is_one_page_whatever_is_asked_of_it() -> None:
+    paths = ("/docs", "/docs?page=2", "/Docs#top", "/blog")
+    views = [event_of(page(path), at=NOW, offset=place) for place, path in enumerate(paths)]
+    assert read("distinct_pages_7d", *views) == 2.0
+    many = [event_of(page(f"/{place}"), at=NOW, offset=place) for place in range(30)]
+    assert read("distinct_pages_7d", *many) == 20.0
+
+
+def test_the_first_source_stays_the_first_when_an_older_one_is_heard_of_late() -> None:
+    social = event_of(record(lead_source="paid social"), at=NOW, offset=1)
+    referred = event_of(record(lead_source="referral"), at=NOW - timedelta(days=200), offset=2)
+    assert read("first_source_intent", social) == 2.0
+    assert read("first_source_intent", social, referred) == 5.0
+
+
+def test_a_pipeline_is_worth_what_its_open_deals_are() -> None:
+    def worth(name: str, amount: object, offset: int) -> Event:
+        what = said(
+            EventType.ACCOUNT_CHANGED, Actor.STAFF, object=ObjectRef("deal", name), properties={"amount": amount}
+        )
+        return event_of(what, at=NOW, offset=offset, account=ACME)
+
+    opened = [
+        event_of(deal(name, "contractsent"), at=NOW, offset=place, account=ACME)
+        for place, name in enumerate(("d1", "d2", "d3"))
+    ]
+    told = [worth("d1", "1000.10", 3), worth("d2", 2000.2, 4), worth("d3", "a lot", 5), worth("d4", 9e9, 6)]
+    assert read("account_pipeline_amount", *opened, *told) == 3000.3
+    assert read("account_largest_deal", *opened, *told) == 2000.2
+    won = event_of(deal("d2", "closedwon"), at=NOW + TICK, offset=7, account=ACME)
+    assert read("account_pipeline_amount", *opened, *told, won, as_of=NOW + timedelta(seconds=1)) == 1000.1
+    assert read("account_pipeline_amount", *told) == 0.0
+
+
+def test_clicks_are_held_against_opens_and_mail_that_came_back_is_counted() -> None:
+    opened, clicked = (event_of(ACTS[kind], at=NOW, offset=kind) for kind in (Kind.EMAIL_OPEN, Kind.EMAIL_CLICK))
+    assert read("email_clicks_per_open_30d", opened, clicked) == 1.0
+    assert read("email_clicks_per_open_30d", clicked) is None
+    assert read("email_bounces_30d", event_of(said(EventType.EMAIL_BOUNCED, Actor.AUTOMATION), at=NOW)) == 1.0
 
 
 def test_a_ticket_or_deal_is_forgotten_after_ninety_days() -> None:
@@ -226,9 +303,10 @@ def test_without_events_counts_are_zero_and_everything_else_is_missing() -> None
 
 
 def test_an_account_without_activity_counts_zero_and_no_account_is_missing() -> None:
-    names = [feature.name for feature in LEAD_SCORING.features if feature.of_account]
-    assert [LEAD_SCORING.features_at(None, AccountState(), NOW)[name] for name in names] == [0.0, 0.0, 0.0]
-    assert [LEAD_SCORING.features_at(None, None, NOW)[name] for name in names] == [None, None, None]
+    theirs = [feature for feature in LEAD_SCORING.features if feature.of_account]
+    heard_of = LEAD_SCORING.features_at(None, AccountState(), NOW)
+    assert {heard_of[feature.name] for feature in theirs if not feature.expression.nullable} == {0.0}
+    assert {LEAD_SCORING.features_at(None, None, NOW)[feature.name] for feature in theirs} == {None}
 
 
 @given(histories(), later_moments())

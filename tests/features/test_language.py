@@ -85,7 +85,7 @@ MADE: dict[type[Expression], st.SearchStrategy[Expression]] = {
     Sum: st.builds(Sum, numbers, windows, of=entities),
     Max: st.builds(Max, numbers, windows, of=entities),
     Min: st.builds(Min, numbers, windows, of=entities),
-    Distinct: st.builds(Distinct, st.sampled_from([SEATS, PLAN, Slot.STAGE]), windows, st.integers(1, 3), of=entities),
+    Distinct: st.builds(Distinct, st.sampled_from([SEATS, PLAN, Slot.PAGE]), windows, st.integers(1, 3), of=entities),
     Last: st.one_of(
         st.builds(Last, numbers | st.just(PLAN), otherwise=st.none() | st.just(3.0), of=entities),
         st.builds(Last, st.just(Slot.INDUSTRY), st.just(ideal_customer.industry_match), of=anybody),
@@ -95,7 +95,7 @@ MADE: dict[type[Expression], st.SearchStrategy[Expression]] = {
     ),
     Open: st.builds(Open, st.sampled_from([Item.TICKET_OPEN, Item.DEAL_OPEN]), of=entities),
     OpenHighest: st.builds(OpenHighest, st.just(Item.TICKET_OPEN), st.just(Item.TICKET_PRIORITY), of=entities),
-    OpenSum: st.builds(OpenSum, st.just(Item.TICKET_OPEN), st.just(Item.TICKET_PRIORITY), of=entities),
+    OpenSum: st.builds(OpenSum, st.just(Item.DEAL_OPEN), st.just(Item.DEAL_AMOUNT), of=entities),
     Ratio: ratios(),
 }
 
