@@ -123,16 +123,18 @@ def test_a_wrong_value_is_told_by_feature_with_both_values(watched: Watched) -> 
     assert list(found) == [lead]
     assert found[lead].faults == ((LEAD, lead, Fault.ALTERED),)
     assert found[lead].differences == (
+        Difference("activity_intensity_28d", 4.0, 5.0),
         Difference("feature_uses_7d", 1.0, 2.0),
         Difference("feature_uses_30d", 1.0, 2.0),
     )
-    for feature in ("feature_uses_7d", "feature_uses_30d"):
+    for feature in ("activity_intensity_28d", "feature_uses_7d", "feature_uses_30d"):
         assert watched.metric("leadline_parity_differing_leads", feature=feature, outcome="mismatch") == 1.0
     assert watched.metric("leadline_parity_faulty_rows", entity="lead", fault="altered") == 1.0
     verdict = watched.verdicts[-1]
     assert (verdict.suite, verdict.action) == (SUITE, Action.WARN)
     assert [(each.column, each.observed) for each in verdict.findings] == [
         (None, "altered"),
+        ("activity_intensity_28d", "mismatch"),
         ("feature_uses_30d", "mismatch"),
         ("feature_uses_7d", "mismatch"),
     ]
@@ -155,6 +157,7 @@ def test_a_value_that_the_history_has_wrong_as_well_is_found_by_the_recompute(wa
     (told,) = watched.look().values()
     assert told.faults == ()
     assert {(each.feature, each.served, each.recomputed) for each in told.differences} == {
+        ("activity_intensity_28d", 4.0, 5.0),
         ("feature_uses_7d", 1.0, 2.0),
         ("feature_uses_30d", 1.0, 2.0),
     }
