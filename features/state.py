@@ -27,17 +27,19 @@ class State(msgspec.Struct, array_like=True, gc=False):
     first: dict[int, Stamped] = {}  # slot -> oldest value
     seen: dict[int, Tiles] = {}  # series -> hash of a value -> its newest tile
     items: dict[int, dict[str, Stamped]] = {}  # Item -> source and object id -> newest value
-    marks: dict[str, int] = {}
 
 
 class LeadState(State):
     """Activity of one person."""
+
+    marks: dict[str, int] = {}
 
 
 class AccountState(State):
     """Activity at one company: of events that were sent for it, not of what its people did before they were known."""
 
     people: dict[str, int] = {}  # lead -> day tile of the newest engagement
+    marks: dict[str, int] = {}
 
 
 encode_state = msgspec.msgpack.Encoder().encode

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.activity import facts_of
+from features.activity import Kind, facts_of
 from features.definitions import LEAD_SCORING
 from features.fold import fold_account, fold_lead, trim_account, trim_lead
+from features.language.keep import series_of
+from features.language.window import Hop
 from features.rows import AccountRow, EncodedRow, LeadRow, decode_account_row, decode_lead_row, encode_row
 from features.state import AccountState, LeadState
 from features.store import OnlineStore
@@ -83,7 +85,7 @@ def test_a_year_of_acts_every_hour_is_no_more_than_a_month_of_them() -> None:
         for offset, hour in enumerate(range(days * 24)):
             event = event_of(rng.choice(SPOKEN), at=NOW - timedelta(hours=hour), stream=STREAMS[0], offset=offset)
             fold_lead(state, event, facts_of(event), LEAD_SCORING.kept)
-        sizes[days] = len(encode_row(LeadRow(trim_lead(state), NOW, 1, "ac_1")))
+        sizes[days] = len(encode_row(LeadRow(trim_lead(state, LEAD_SCORING.kept), NOW, 1, "ac_1")))
     assert sizes[365] <= 1.05 * sizes[40]
     assert sizes[365] <= 5 * KB
 
@@ -95,19 +97,18 @@ def test_what_falls_out_of_the_horizon_leaves_the_store_with_the_next_event(tmp_
         event = event_of(SPOKEN[hour % len(SPOKEN)], at=long_ago + timedelta(hours=hour), offset=offset)
         offset += 1
         fold_lead(state, event, facts_of(event), LEAD_SCORING.kept)
-    store.write([EncodedRow("ld_2", NOW, encode_row(LeadRow(trim_lead(state), NOW, 1)))])
+    store.write([EncodedRow("ld_2", NOW, encode_row(LeadRow(trim_lead(state, LEAD_SCORING.kept), NOW, 1)))])
     (full,) = store.read(["ld_2"])
     assert full is not None
     event = event_of(SPOKEN[0], at=NOW, offset=offset)
     fold_lead(full.state, event, facts_of(event), LEAD_SCORING.kept)
     later = NOW + timedelta(seconds=1)
-    store.write([EncodedRow("ld_2", later, encode_row(LeadRow(trim_lead(full.state), later, 2)))])
+    store.write([EncodedRow("ld_2", later, encode_row(LeadRow(trim_lead(full.state, LEAD_SCORING.kept), later, 2)))])
     (left,) = store.read(["ld_2"])
     assert left is not None
-    assert {len(tiles) for tiles in left.state.hours.values()} == {1}
-    assert {len(tiles) for tiles in left.state.days.values()} == {1}
+    assert {len(tiles) for tiles in left.state.sums.values()} == {1}
     assert left.state.items == {}, "tickets and deals that nobody touched for a quarter are closed"
-    assert left.state.ever, "what counts for ever stays"
+    assert left.state.sums[series_of(Kind.FORM, Hop.EVER)][0] > 1, "what counts for ever stays"
 
 
 def test_an_account_of_ten_thousand_people_costs_40_bytes_each_and_forgets_those_who_left() -> None:
@@ -115,12 +116,12 @@ def test_an_account_of_ten_thousand_people_costs_40_bytes_each_and_forgets_those
     for number in range(people):
         event = event_of(SPOKEN[0], at=NOW - timedelta(minutes=number % 60), account="ac_1", offset=number)
         fold_account(state, event, facts_of(event), f"ld_{number:026}", LEAD_SCORING.kept)
-    row = encode_row(AccountRow(trim_account(state), NOW, people))
+    row = encode_row(AccountRow(trim_account(state, LEAD_SCORING.kept), NOW, people))
     assert len(decode_account_row(row).state.people) == people
     assert len(row) <= 40 * people
     event = event_of(SPOKEN[0], at=NOW + timedelta(days=40), account="ac_1", offset=people)
     fold_account(state, event, facts_of(event), "ld_new", LEAD_SCORING.kept)
-    assert len(encode_row(AccountRow(trim_account(state), NOW, people + 1))) <= KB
+    assert len(encode_row(AccountRow(trim_account(state, LEAD_SCORING.kept), NOW, people + 1))) <= KB
 
 
 marks = st.dictionaries(
