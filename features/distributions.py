@@ -63,7 +63,7 @@ def _plot(feature: Feature, known: Sequence[float]) -> str:
         size = f'width="{step - GAP:.1f}" height="{tall:.1f}"'
         drawn.append(f'<rect x="{place * step:.1f}" y="{HEIGHT - tall:.1f}" {size}><title>{count:,}</title></rect>')
     median = known[len(known) // 2]
-    words = f"{known[0]:.4g}", f"median {median:.4g}", f"{last:.4g}{' or more' if last < known[-1] else ''}"
+    words = f"{known[0]:.3g}", f"median {median:.3g}", f"{last:.3g}{' or more' if last < known[-1] else ''}"
     places = ((0, "start"), (WIDTH / 2, "middle"), (WIDTH, "end"))
     texts = "".join(
         f'<text x="{x:g}" y="{HEIGHT + 16}" text-anchor="{anchor}">{word}</text>'

@@ -28,12 +28,12 @@ MOST_LEADS = 20_000  # that the plots are made of, the most recently changed
 
 def show_catalogue(path: str, console: Console) -> None:
     """The features of the set at `module:name`, as a table."""
-    table = Table(header_style="bold")
-    for column in ("feature", "meaning", "looks at", "unit", "range", "owner", "version", "privacy"):
-        table.add_column(column, overflow="fold")
+    table = Table(header_style="bold", show_lines=True)
+    table.add_column("feature", no_wrap=True)
+    table.add_column("meaning", overflow="fold")
     for each in named(path).features:
-        words = (each.name, each.description, each.expression.edges, each.unit, range_of(each), each.owner)
-        table.add_row(*words, str(each.version), each.privacy)
+        about = (each.expression.edges, each.unit, range_of(each), each.owner, f"version {each.version}", each.privacy)
+        table.add_row(each.name, Text.assemble(f"{each.description}\n", (" · ".join(about), "dim")))
     console.print(table)
 
 
