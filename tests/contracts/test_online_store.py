@@ -8,8 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
-from features.activity import facts_of
+from features.activity import Kind, facts_of
 from features.definitions import LEAD_SCORING
 from features.fold import fold_account, fold_lead, trim_account, trim_lead
 from features.parity import online_features
@@ -191,3 +192,52 @@ def test_feast_knows_every_declared_feature_by_name(platform: PlatformSettings) 
     service = open_feast(platform).get_feature_service("lead_scoring_v1")
     (projection,) = service.feature_view_projections
     assert tuple(feature.name for feature in projection.features) == LEAD_SCORING.names
+
+
+@pytest.mark.parametrize("asked", [1, 10, 100])
+def test_a_read_of_many_answers_each_in_its_place_repeated_and_unknown_ones_too(asked: int, store: OnlineStore) -> None:
+    population = Population(seed=3)
+    population.write(store)
+    rng, keys = random.Random(asked), [*list(population.leads)[: max(1, asked // 3)], "ld_unknown"]
+    leads = rng.choices(keys, k=asked)
+    assert store.read(leads) == [population.leads.get(lead) for lead in leads]
+    companies = [(row.account if row else None) or "" for row in store.read(leads)]
+    assert store.read_accounts(companies) == [population.accounts.get(account) for account in companies]
+
+
+ODD = ("ld_1", "ld_10", "ld_1 ", "LD_1", "ld_ä", "ld_a\u0308", "価格", "a|b/c", "%", "'; --", "x" * 200, "lead")
+
+
+def test_keys_that_look_alike_are_kept_apart_and_a_lead_is_never_an_account(
+    platform: PlatformSettings, store: OnlineStore
+) -> None:
+    for number, key in enumerate(ODD, 1):
+        store.write([encoded(key, LeadRow(LeadState(ever={0: number}), NOW, number, key))])
+        store.write_accounts([encoded(key, AccountRow(AccountState(newest=number), NOW, 100 + number))])
+    assert [row.sequence for row in store.read(ODD) if row] == list(range(1, len(ODD) + 1))
+    assert [row.sequence for row in store.read_accounts(ODD) if row] == list(range(101, len(ODD) + 101))
+    assert store.read(["ld_", "ac_1"]) == [None, None]
+    assert _features(store, [(key, key) for key in ODD], timedelta()) == online_features(
+        platform, [(key, key) for key in ODD], NOW
+    )
+
+
+def test_a_row_that_was_known_ten_years_ago_is_served_as_it_is_and_has_no_time_to_live(
+    platform: PlatformSettings, store: OnlineStore, request: pytest.FixtureRequest
+) -> None:
+    """Feast would leave it out of training past a view's `ttl`, and Redis would drop it past `key_ttl_seconds`."""
+    long_ago = NOW - timedelta(days=3650)
+    state = LeadState(newest=1, ever={int(kind): 3 for kind in (Kind.FORM, Kind.TRIAL)}, marks={"ld_1|raw.crm/0": 1})
+    store.write([encoded("ld_1", LeadRow(state, long_ago, 1))])
+    assert store.read(["ld_1"]) == [LeadRow(state, long_ago, 1)]
+    served = online_features(platform, [("ld_1", None)], NOW)["ld_1"]
+    assert served == LEAD_SCORING.features_at(state, None, NOW)
+    assert served["form_submissions_ever"] == 3.0
+    for view in open_feast(platform).list_feature_views():
+        assert view.ttl == timedelta(0), f"{view.name}: rows would expire"
+        # Without such a column `filter_by_created_timestamp` has nothing to go by: knowledge time is the only time.
+        assert not view.batch_source.created_timestamp_column
+    if platform.online_store != "sqlite":
+        host, _, port = request.getfixturevalue("redis_address").partition(":")
+        with Redis(host, int(port)) as client:
+            assert {client.ttl(key) for key in client.scan_iter()} == {-1}
