@@ -69,6 +69,7 @@ class Plant:
     sending: list[int] = field(init=False)  # the messages' numbers, in the order in which they are sent
     anywhere: bool = False  # whether a message may go to any partition of its topic
     end: datetime = END  # of the company's year
+    online_store: str = "sqlite"
     live: bool = False  # whether it is told as news: known when it is sent, and so late
     sent: dict[Message, int] = field(default_factory=dict)  # coordinates to the message's number
 
@@ -77,7 +78,7 @@ class Plant:
         self.sending = list(range(len(self.company.messages)))
         self.chance = random.Random(self.seed)
         given = {"home": self.home, "kafka_bootstrap_servers": self.bootstrap, "identity_key": KEY, "master_key": KEY}
-        given |= {"staff_domains": firm.DOMAIN, "product_scope": firm.WORKSPACE}
+        given |= {"staff_domains": firm.DOMAIN, "product_scope": firm.WORKSPACE, "online_store": self.online_store}
         self.settings = PlatformSettings.model_validate(given)
         if self._runs("features"):
             prepare(self.settings)
