@@ -150,11 +150,13 @@ def _outsider(bootstrap: str, group: str) -> Consumer:
 
 def _lag(consumer: Consumer, group: str, topics: Iterable[str]) -> int:
     names = list(topics)
-    known = consumer.list_topics(timeout=PATIENCE_SECONDS).topics
-    places = [TopicPartition(name, number) for name in names if name in known for number in known[name].partitions]
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
+            known = consumer.list_topics(timeout=PATIENCE_SECONDS).topics
+            places = [
+                TopicPartition(name, number) for name in names if name in known for number in known[name].partitions
+            ]
             lag = 0
             for place in consumer.committed(places, timeout=PATIENCE_SECONDS) if places else []:
                 low, high = consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)

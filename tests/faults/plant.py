@@ -143,27 +143,37 @@ class Plant:
     def come_to_rest(self) -> None:
         """Tend the workers until they have caught up."""
         lags = Lags(self.bootstrap)
-        groups = {GROUPS[name.split("-")[0]] for name in self.names}
+        groups = [group for role, group in GROUPS.items() if self._runs(role)]  # who writes first: it may write yet
+        behind: dict[str, int] = {}
 
         def caught_up() -> bool:
             self.workers.tend()
+            behind.clear()
             try:
-                return not any(
-                    lags.of(group, RAW_TOPICS if group == INGESTION_GROUP else [EVENTS_TOPIC])
-                    for group in sorted(groups, reverse=True)
-                )
+                for group in groups:
+                    behind[group] = lags.of(group, RAW_TOPICS if group == INGESTION_GROUP else [EVENTS_TOPIC])
             except Retry:
                 return False
+            return not any(behind.values())
 
         try:
             wait_until(caught_up, "the workers to catch up", DRAINED_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(f"behind: {behind}; fell and rose again: {self.workers.fallen}") from error
         finally:
             lags.close()
 
     def check(self) -> None:
         """Everything came out as it must."""
         right, found = expected(self.company, Counter(self.sent.values()), self.end), self._found()
-        assert found.fates == right.fates, "elements lost, doubled or judged otherwise"
+        other = {
+            name: (found.fates.get(name), right.fates.get(name))
+            for name in found.fates.keys() | right.fates.keys()
+            if found.fates.get(name) != right.fates.get(name)
+        }
+        assert not other, (
+            f"{len(other)} elements lost, doubled or judged otherwise, such as {next(iter(other.items()))}"
+        )
         assert found.people == right.people, "somebody was taken for somebody else"
         if self._runs("features"):
             assert found.counts == right.counts, "features were counted wrongly"
