@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import identity, ingestion, pipeline, point_in_time, receiver, scoring, soak
+from benchmarks import feature_read, identity, ingestion, pipeline, point_in_time, receiver, scoring, soak
 from benchmarks.result import Result
 from leadline import environment
 from leadline.errors import LeadlineError
@@ -29,6 +29,7 @@ class Which(StrEnum):
     RECEIVER = "receiver"
     SOAK = "soak"
     POINT_IN_TIME = "point-in-time"
+    FEATURE_READ = "feature-read"
 
 
 def main(
@@ -57,6 +58,7 @@ def main(
         Which.RECEIVER: lambda: receiver.run(folder, rounds=rounds, console=console),
         Which.SOAK: lambda: soak.run(folder, events=soak_events, console=console),
         Which.POINT_IN_TIME: lambda: point_in_time.run(folder, examples=examples, rounds=rounds, console=console),
+        Which.FEATURE_READ: lambda: feature_read.run(folder, home=demo, rounds=rounds, console=console),
         Which.SCORING: lambda: scoring.run(folder, home=demo, rounds=rounds, console=console),
     }
     for which, run in runs.items():

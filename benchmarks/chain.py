@@ -15,9 +15,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
@@ -32,6 +33,7 @@ from leadline.errors import StackError
 from registry.champion import ALIAS, MODEL_NAME
 from scoring.decision import Decision
 
+BINARIES = Path(sys.executable).parent
 START_SECONDS = 180
 STOP_SECONDS = 10
 FOREVER = "1000000000"  # requests before a worker of Feast's is restarted
@@ -99,6 +101,15 @@ class Chain:
         return [pid for process in self._processes for pid in descendants(process.pid)]
 
 
+class Server(NamedTuple):
+    """How a server is started, and where it says that it is ready."""
+
+    name: str
+    command: str
+    port: int
+    path: str
+
+
 @contextmanager
 def start_chain(
     settings: PlatformSettings, home: Path, accounts: Mapping[str, str | None], *, feast_port: int, mlflow_port: int
@@ -108,38 +119,46 @@ def start_chain(
     Raises:
         StackError: one did not answer in time; its log is in `home`.
     """
-    binaries = Path(sys.executable).parent
+    mlflow = (
+        f"{BINARIES}/mlflow models serve --model-uri models:/{MODEL_NAME}@{ALIAS} --env-manager local "
+        f"--host {HOST} --port {mlflow_port} --workers 1"
+    )
+    servers = feast_serve(settings, home, feast_port), Server("mlflow-serve", mlflow, mlflow_port, "/ping")
+    with started(servers, home, MLFLOW_TRACKING_URI=settings.mlflow_tracking_uri) as processes:
+        yield Chain(processes, lambda: ChainClient(accounts, feast_port, mlflow_port))
+
+
+def feast_serve(settings: PlatformSettings, home: Path, port: int) -> Server:
+    """Feast's own server on the platform's stores, tuned by its guide."""
     repository = home / "feast-serve"
     repository.mkdir(exist_ok=True)
     (repository / "feature_store.yaml").write_text(json.dumps(_feature_store(settings)))  # JSON is YAML
-    environment = {
-        **os.environ,
-        "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
-        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-    }
-    feast = (
-        f"{binaries}/feast --chdir {repository} serve --host {HOST} --port {feast_port} --no-access-log --workers 1 "
+    command = (
+        f"{BINARIES}/feast --chdir {repository} serve --host {HOST} --port {port} --no-access-log --workers 1 "
         f"--registry_ttl_sec 3600 --max-requests {FOREVER} --max-requests-jitter 0"
     )
-    mlflow = (
-        f"{binaries}/mlflow models serve --model-uri models:/{MODEL_NAME}@{ALIAS} --env-manager local "
-        f"--host {HOST} --port {mlflow_port} --workers 1"
-    )
-    processes = []
+    return Server("feast-serve", command, port, "/health")
+
+
+@contextmanager
+def started(servers: Sequence[Server], home: Path, **environment: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The servers' processes, ready; stopped at the end. Raises `StackError` if one does not answer in time."""
+    path = f"{BINARIES}{os.pathsep}{os.environ['PATH']}"
+    processes: list[subprocess.Popen[bytes]] = []
     try:
-        for name, command in (("feast-serve", feast), ("mlflow-serve", mlflow)):
-            with (home / "logs" / f"{name}.log").open("wb") as output:
+        for server in servers:
+            with (home / "logs" / f"{server.name}.log").open("wb") as output:
                 processes.append(
                     subprocess.Popen(
-                        dying_with_us(command.split(" ")),
+                        dying_with_us(server.command.split(" ")),
                         stdout=output,
                         stderr=subprocess.STDOUT,
-                        env=environment,
+                        env={**os.environ, "PATH": path, **environment},
                         start_new_session=True,
                     )
                 )
-        _wait(processes, home, {feast_port: "/health", mlflow_port: "/ping"})
-        yield Chain(processes, lambda: ChainClient(accounts, feast_port, mlflow_port))
+        _wait(processes, home, servers)
+        yield processes
     finally:
         for process in processes:
             _stop(process)
@@ -158,11 +177,12 @@ def _feature_store(settings: PlatformSettings) -> dict[str, object]:
     }
 
 
-def _wait(processes: list[subprocess.Popen[bytes]], home: Path, paths: Mapping[int, str]) -> None:
+def _wait(processes: list[subprocess.Popen[bytes]], home: Path, servers: Sequence[Server]) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not all(answers(port, path) for port, path in paths.items()):
+    while not all(answers(server.port, server.path) for server in servers):
         if any(process.poll() is not None for process in processes) or time.monotonic() > deadline:
-            raise StackError(f"feast serve or mlflow models serve did not start; their logs are in {home / 'logs'}")
+            names = " or ".join(server.name for server in servers)
+            raise StackError(f"{names} did not start; the logs are in {home / 'logs'}")
         time.sleep(0.2)
 
 
