@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from zlib import crc32
@@ -43,7 +42,7 @@ class Act:
 
 @dataclass(frozen=True)
 class OverAct(Expression):
-    """Of one act. `slot` and `series` are looked up once: features are read with every score."""
+    """Of one act. `slot`, `series` and `reach` are found once: features are read with every score."""
 
     act: Kind | Act
 
@@ -66,6 +65,11 @@ class OverAct(Expression):
     def series(self) -> int:
         """Where the window's tiles are."""
         return series_of(self.slot, self.window.hop)
+
+    @cached_property
+    def reach(self) -> tuple[int, int]:
+        """The window's hop, and its tiles before the present one."""
+        return int(self.window.hop), self.window.back
 
     @property
     def edges(self) -> str:
@@ -105,8 +109,13 @@ class Count(OverAct):
 
     def value(self, at: Reading) -> float:
         """The window's tiles together."""
-        last = at.tiles[self.window.hop]
-        return float(between(self.tiles(at), last - self.window.back, last))
+        tiles = at.states[self.of].sums.get(self.series)
+        if tiles is None:
+            return 0.0
+        hop, back = self.reach
+        last = at.tiles[hop]
+        first = last - back
+        return float(sum([held for tile, held in tiles.items() if first <= tile <= last]))
 
     def sql(self, at: Reading) -> str:
         """See `Expression`."""
@@ -126,8 +135,10 @@ class DaysWith(OverAct):
 
     def value(self, at: Reading) -> float:
         """The number of days."""
-        last = at.tiles[self.window.hop]
-        return float(sum([last - self.window.back <= day <= last for day in self.tiles(at)]))
+        hop, back = self.reach
+        last = at.tiles[hop]
+        first = last - back
+        return float(len([day for day in self.tiles(at) if first <= day <= last]))
 
     def sql(self, at: Reading) -> str:
         """See `Expression`."""
@@ -325,8 +336,8 @@ class ActivePeople(Expression):
     def value(self, at: Reading) -> float:
         """Their number."""
         today = at.tiles[self.window.hop]
-        people: Iterable[int] = at.people.values()
-        return float(sum([today - self.window.back <= day <= today for day in people]))
+        first = today - self.window.back
+        return float(len([day for day in at.people.values() if first <= day <= today]))
 
     def sql(self, at: Reading) -> str:
         """See `Expression`."""
