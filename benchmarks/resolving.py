@@ -86,6 +86,7 @@ def stored(seen: Sequence[Observation], engine: Engine) -> list[str]:
     for batch in _batches(seen):
         with engine.begin() as connection:
             resolutions = store.resolve_batch(connection, batch)
+        store.committed()
         hashes += [resolution.identifiers[0].hash for resolution in resolutions]
     with reading(engine) as connection:
         leads = {row.hash: row.lead for row in connection.execute(select(identifiers.c.hash, identifiers.c.lead))}
@@ -110,6 +111,7 @@ def merged(engine: Engine, first: int) -> dict[str, list[float]]:
             step = _Clock()
             (resolution,) = store.resolve_batch(connection, [event])
             one = step.read("merge_")
+        store.committed()
         taken["merge_transaction"].append((time.perf_counter() - began) * 1_000)
         taken["merge_step"].append(one["merge_wall"] * 1_000)
         taken["merge_cpu"].append(one["merge_cpu"] * 1_000)

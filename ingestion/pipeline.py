@@ -122,6 +122,7 @@ class Pipeline:
                 connection, [Duplicate(*each.element.place, each.draft.source) for each in dropped]
             )
             fates.record(connection, outcome.quarantined, fates.on_record(each.element for each in good))
+        self._identity.committed()
         outcome.duplicates = [each.element for each in dropped]
         for each, answer in answered:
             self._emit(outcome, each, answer, keys.get(answer.lead))

@@ -6,7 +6,7 @@ Invariant: a pure function of the event and the lists, so that the ledger of edg
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -22,7 +22,6 @@ CACHED_CLAIMS = 65_536
 ACCOUNT_RULE = "account:"
 RULING_RULE = "ruling:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 Pair = tuple[str, str, str]  # a, b, rule: what an edge is between, and why
@@ -47,7 +46,8 @@ class Observation(msgspec.Struct, frozen=True, gc=False):
     @property
     def time(self) -> int:
         """Microseconds since the epoch."""
-        return (self.received - _EPOCH) // _MICROSECOND
+        since = self.received - _EPOCH  # by hand: a division of timedeltas takes four times as long
+        return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
     @property
     def known(self) -> datetime:

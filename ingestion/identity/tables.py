@@ -51,6 +51,7 @@ identifiers = Table(
     Column("account", _ID, nullable=True),
     Column("minted_from", _HASH, nullable=False),  # the identifier that `lead` is made of
     Column("shared", Boolean, nullable=False),  # tied to too many persons, hence to none
+    Column("turn", BigInteger, nullable=False, index=True),  # number of the batch that wrote the row last
 )
 
 edges = Table(

@@ -100,10 +100,12 @@ def upgrade() -> None:
         sa.Column("account", sa.String(length=40), nullable=True),
         sa.Column("minted_from", sa.String(length=32), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("hash", name="pk_identifiers"),
     )
     op.create_index("ix_identifiers_blob", "identifiers", ["blob"], unique=False)
     op.create_index("ix_identifiers_lead", "identifiers", ["lead"], unique=False)
+    op.create_index("ix_identifiers_turn", "identifiers", ["turn"], unique=False)
     op.create_table(
         "leads",
         sa.Column("id", sa.String(length=40), nullable=False),

@@ -28,7 +28,7 @@ class Workers:
         self._engines = [opened(url)[0] for _ in range(WORKERS)]
         self._threads = ThreadPoolExecutor(WORKERS)
 
-    def play(self, history: Sequence[Observation], rng: random.Random) -> IdentityStore:
+    def play(self, history: Sequence[Observation], rng: random.Random) -> list[IdentityStore]:
         """Share a history out among all and let them go at once, each in batches of any size."""
         _empty(self._engines[0])
         # New ones every time: a worker remembers what it found on record.
@@ -45,7 +45,7 @@ class Workers:
 
         for done in [self._threads.submit(work, number) for number in range(WORKERS)]:
             done.result()
-        return stores[0]
+        return stores
 
     def close(self) -> None:
         self._threads.shutdown()
@@ -77,7 +77,10 @@ def test_two_workers_on_postgres_end_in_the_people_and_ids_of_one_on_sqlite(work
         engine, alone = opened("sqlite://")
         for each in history:
             take(alone, each)
-        assert state(workers.play(history, rng)) == state(alone)
+        stores = workers.play(history, rng)
+        assert state(stores[0]) == state(alone)
+        for store in stores:  # whatever each remembers
+            assert take(store, *history) == take(alone, *history)
         engine.dispose()
 
     hold()

@@ -83,7 +83,9 @@ def dismissing(a: str, b: str, minute: int = 0) -> Observation:
 
 def take(store: IdentityStore, *observations: Observation) -> list[Resolution]:
     with store._engine.begin() as connection:
-        return store.resolve_batch(connection, observations)
+        resolutions = store.resolve_batch(connection, observations)
+    store.committed()
+    return resolutions
 
 
 def merges_of(resolution: Resolution) -> list[LeadMerged]:
