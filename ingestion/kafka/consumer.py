@@ -114,6 +114,7 @@ class AlignedConsumer:
         self._lanes: dict[Partition, _Lane] = {}
         self._room = 0  # bytes that the poll at hand may still release
         self._uncommitted: dict[Partition, int] = {}
+        self._gained: set[Partition] = set()  # while messages are collected
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -214,12 +215,15 @@ class AlignedConsumer:
     def _fetch(self, timeout: float) -> None:
         """Move what the client has received into the buffers; waits up to `timeout` seconds for the first."""
         messages: list[Any] = []
+        self._gained.clear()
         if timeout > 0:
             first = self._consumer.poll(timeout)
             if first is None:
                 return
             messages.append(first)
         messages += self._consumer.consume(FETCH_RECORDS, 0)
+        if self._gained:
+            messages = self._without_leftovers(messages)
         for message in messages:
             error = message.error()
             if error is not None:
@@ -231,6 +235,19 @@ class AlignedConsumer:
                 lane.put(record_of(message))
                 lane.starved_since = None
         self._hold_back_the_full()
+
+    def _without_leftovers(self, messages: list[Any]) -> list[Any]:
+        """What came for partitions that stayed ours; one that was gained meanwhile is read again from its start.
+
+        One list may hold messages from before a partition was lost and after it came back. The first lie behind
+        records that were buffered, lost with the partition, and are still to come.
+        """
+        unsure = self._gained & {(message.topic(), message.partition()) for message in messages}
+        if unsure:
+            again = [TopicPartition(*at, self._lanes[at].position) for at in unsure]
+            self._consumer.incremental_unassign(again)
+            self._consumer.incremental_assign(again)
+        return [message for message in messages if (message.topic(), message.partition()) not in unsure]
 
     def _hold_back_the_full(self) -> None:
         lanes = max(1, len(self._lanes))
@@ -305,6 +322,7 @@ class AlignedConsumer:
     def _gain(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         gained = [(each.topic, each.partition) for each in partitions]
         self._lanes.update(self._start(consumer, partitions))
+        self._gained.update(gained)
         if self._on_assigned is not None:
             self._starting = frozenset(gained)
             try:
@@ -356,6 +374,7 @@ class AlignedConsumer:
         for each in partitions:
             self._lanes.pop((each.topic, each.partition), None)
             self._uncommitted.pop((each.topic, each.partition), None)
+            self._gained.discard((each.topic, each.partition))
         consumer.incremental_unassign(partitions)
 
     def _lost_place(self, topic: str, partition: int, offset: int, held: str) -> str:

@@ -171,9 +171,8 @@ class Plant:
             for name in found.fates.keys() | right.fates.keys()
             if found.fates.get(name) != right.fates.get(name)
         }
-        assert not other, (
-            f"{len(other)} elements lost, doubled or judged otherwise, such as {next(iter(other.items()))}"
-        )
+        some = dict(list(other.items())[:8])
+        assert not other, f"{len(other)} elements lost, doubled or judged otherwise, found and right: {some}"
         assert found.people == right.people, "somebody was taken for somebody else"
         if self._runs("features"):
             assert found.counts == right.counts, "features were counted wrongly"

@@ -255,6 +255,49 @@ def test_partitions_move_between_members_without_losing_a_record(
     second.close()
 
 
+class _Rebalancing:
+    """A client whose second collection of messages sees its partition lost and won back before it returns."""
+
+    def __init__(self, consumer: AlignedConsumer, place: TopicPartition) -> None:
+        self._consumer = consumer
+        self._client: Any = consumer._consumer
+        self._place = place
+        self._collected = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def consume(self, number: int, timeout: float) -> list[Any]:
+        messages: list[Any] = self._client.consume(min(number, 20), timeout)
+        self._collected += bool(messages)
+        if self._collected == 2:
+            self._collected += 1
+            self._consumer._lost(self._client, [self._place])
+            self._consumer._gain(self._client, [self._place])
+        return messages
+
+
+def test_what_was_collected_before_a_partition_was_lost_does_not_hide_what_was_buffered(
+    kafka: str, topic: str, producer: DurableProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_topics(kafka, {topic: 1})
+    for _ in range(200):
+        producer.send(topic, partition=0, key=None, value=b"x")
+    producer.flush()
+    consumer = AlignedConsumer(kafka, topic, [topic])
+    while not consumer.assignment:
+        consumer.poll(0, 0.1)
+    monkeypatch.setattr(consumer, "_consumer", _Rebalancing(consumer, TopicPartition(topic, 0)))
+    released: list[int] = []
+    deadline = time.monotonic() + 30
+    while 199 not in released:
+        assert time.monotonic() < deadline, f"{len(set(released))} of 200 records came"
+        released += [record.offset for record in consumer.poll(5, 0.5)]
+    first_seen = list(dict.fromkeys(released))
+    assert first_seen == list(range(200)), "records came before others that lie before them"
+    consumer.close()
+
+
 class _Refusing:
     """A client whose first commit the broker refuses, as while the group re-forms; everything else reaches it."""
 
