@@ -208,6 +208,7 @@ class AlignedConsumer:
 
     def close(self) -> None:
         """Leave the group. Commits nothing that `commit` was not given."""
+        self._closing = True
         self._consumer.close()
 
     # Buffers
@@ -318,8 +319,11 @@ class AlignedConsumer:
     # The group
 
     _starting: frozenset[Partition] = frozenset()
+    _closing = False
 
     def _gain(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._closing:
+            return  # the client gives back at once what the group had still in mind for it
         gained = [(each.topic, each.partition) for each in partitions]
         self._lanes.update(self._start(consumer, partitions))
         self._gained.update(gained)

@@ -6,6 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +15,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from ingestion.errors import OffsetLost
-from ingestion.kafka import AlignedConsumer, DurableProducer, Record, create_topics, group_lag, topic_is_drained
+from ingestion.kafka import AlignedConsumer, DurableProducer, Lags, Record, create_topics, group_lag, topic_is_drained
 from ingestion.kafka.consumer import MAX_BYTES_AT_ONCE
+from tests.conftest import wait_until
 
 _names = itertools.count(1)
 START_MS = 1_700_000_000_000
@@ -253,6 +255,16 @@ def test_partitions_move_between_members_without_losing_a_record(
         assert time.monotonic() < deadline, f"{len(seen)} of 800 records came"
         step(second)
     second.close()
+
+
+def test_a_consumer_that_is_closed_while_it_joins_begins_nothing(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 2})
+    asked: list[int] = []
+    consumer = AlignedConsumer(kafka, topic, [topic], reached=lambda _, partition: asked.append(partition))
+    with closing(Lags(kafka)) as lags:
+        wait_until(lambda: lags.has_members(topic), "the group to give it partitions")
+    consumer.close()
+    assert not asked
 
 
 class _Rebalancing:
