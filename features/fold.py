@@ -12,13 +12,12 @@ from typing import TypeVar
 from features.activity import Facts, Kind
 from features.clock import DAY, micros
 from features.feature_set import Keeping
-from features.language.keep import Kept, add, raise_to
+from features.language.keep import Kept, add, keep_newest, keep_oldest, raise_to
 from features.language.window import Tiles, tiles_at
 from features.state import ITEM_DAYS, AccountState, LeadState, Stamped, State
 from ingestion.contracts.event import Event, LeadMerged, LeadSplit
 from ingestion.contracts.forwards import Forwarding
 
-Key = TypeVar("Key", int, str)
 Total = TypeVar("Total", int, float)
 
 _ACTIVE = int(Kind.ACTIVE)
@@ -65,7 +64,7 @@ def _put(state: State, event: Event, facts: Facts, values: tuple[tuple[int, floa
             keep.put(state, tiles, (moment, event.id, value))
     for item, thing, number in facts.items:
         if item in kept.items:
-            _keep_newest(state.items.setdefault(item, {}), thing, (moment, event.id, number))
+            keep_newest(state.items.setdefault(item, {}), thing, (moment, event.id, number))
 
 
 def absorb(survivor: LeadState, absorbed: LeadState) -> bool:
@@ -89,13 +88,12 @@ def absorb(survivor: LeadState, absorbed: LeadState) -> bool:
     for slot, moment in absorbed.last.items():
         raise_to(survivor.last, slot, moment)
     for slot, stamped in absorbed.values.items():
-        _keep_newest(survivor.values, slot, stamped)
+        keep_newest(survivor.values, slot, stamped)
     for slot, stamped in absorbed.first.items():
-        if stamped[:2] < survivor.first.get(slot, stamped)[:2] or slot not in survivor.first:
-            survivor.first[slot] = stamped
+        keep_oldest(survivor.first, slot, stamped)
     for item, things in absorbed.items.items():
         for thing, stamped in things.items():
-            _keep_newest(survivor.items.setdefault(item, {}), thing, stamped)
+            keep_newest(survivor.items.setdefault(item, {}), thing, stamped)
     for mark, position in absorbed.marks.items():
         raise_to(survivor.marks, mark, position)
     return True
@@ -182,9 +180,3 @@ def _raise_mark(marks: dict[str, int], mark: str, position: int) -> bool:
         return False
     marks[mark] = position
     return True
-
-
-def _keep_newest(values: dict[Key, Stamped], key: Key, stamped: Stamped) -> None:
-    known = values.get(key)
-    if known is None or stamped[:2] > known[:2]:  # the values themselves may be of different types
-        values[key] = stamped

@@ -121,10 +121,11 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]
         end_date: datetime,
     ) -> RetrievalJob:
         """The newest row of each key in a stretch of time: what Feast materialises."""
-        columns = [*join_key_columns, *feature_name_columns, *filter(None, (timestamp_field, created_timestamp_column))]
-        order = ", ".join(f"{_quoted(name)} DESC" for name in filter(None, (timestamp_field, created_timestamp_column)))
+        stamps = [timestamp_field, *filter(None, [created_timestamp_column])]
+        order = ", ".join(f"{_quoted(name)} DESC" for name in stamps)
         newest = f"QUALIFY row_number() OVER (PARTITION BY {_list(join_key_columns)} ORDER BY {order}) = 1"
-        return _pulled(data_source, columns, timestamp_field, start_date, end_date, newest)
+        columns = [*join_key_columns, *feature_name_columns]
+        return _pulled(data_source, columns, stamps, start_date, end_date, newest)
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -138,8 +139,8 @@ class LakeOfflineStore(OfflineStore):  # type: ignore[misc]
         end_date: datetime | None = None,
     ) -> RetrievalJob:
         """Every row in a stretch of time."""
-        columns = [*join_key_columns, *feature_name_columns, *filter(None, (timestamp_field, created_timestamp_column))]
-        return _pulled(data_source, columns, timestamp_field, start_date, end_date)
+        stamps = [timestamp_field, *filter(None, [created_timestamp_column])]
+        return _pulled(data_source, [*join_key_columns, *feature_name_columns], stamps, start_date, end_date)
 
 
 def _known(view: FeatureView, names: Sequence[str], asked: pd.DataFrame, at: pd.Series[pd.Timestamp]) -> pa.Table:
@@ -179,15 +180,17 @@ def _known(view: FeatureView, names: Sequence[str], asked: pd.DataFrame, at: pd.
 
 def _pulled(
     source: DataSource,
-    columns: Iterable[str],
-    timestamp: str,
+    columns: Sequence[str],
+    stamps: Sequence[str],
     start: datetime | None,
     end: datetime | None,
     having: str = "",
 ) -> RetrievalJob:
-    within = f"{_quoted(timestamp)} BETWEEN coalesce($1, {_quoted(timestamp)}) AND coalesce($2, {_quoted(timestamp)})"
+    """Rows whose first of `stamps` lies between `start` and `end`."""
+    moment = _quoted(stamps[0])
+    within = f"{moment} BETWEEN coalesce($1, {moment}) AND coalesce($2, {moment})"
     with _database(source) as database:
-        query = f"SELECT {_list(columns)} FROM source WHERE {within} {having}"  # noqa: S608 - as above
+        query = f"SELECT {_list([*columns, *stamps])} FROM source WHERE {within} {having}"  # noqa: S608 - as above
         return LakeRetrievalJob(database.sql(query, params=[start, end]).to_arrow_table(), None, [], full_names=False)
 
 

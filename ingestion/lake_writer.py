@@ -92,7 +92,7 @@ class LakeWriter:
                 rows.append(row)
         if rows:
             try:
-                self._table.append(rows, raised | {_turn(partition): turn for partition, turn in turns.items()})
+                self._table.append(rows, raised | {_turn_mark(partition): turn for partition, turn in turns.items()})
             except CommitFailedError as error:
                 raise Fenced(
                     f"another lake writer appended for the same partitions: {error}; this one stops"
@@ -109,12 +109,12 @@ class LakeWriter:
 
     def _turn(self, partition: int) -> int:
         if partition not in self._turns:
-            self._turns[partition] = self._table.version_of(_turn(partition)) or 0
+            self._turns[partition] = self._table.version_of(_turn_mark(partition)) or 0
         return self._turns[partition]
 
     def _require_turns(self, partitions: set[int]) -> None:
         for partition in partitions & self._unsure:
-            found, turn = self._table.version_of(_turn(partition)) or 0, self._turns[partition]
+            found, turn = self._table.version_of(_turn_mark(partition)) or 0, self._turns[partition]
             if found != turn:
                 raise Fenced(
                     f"another lake writer appended for events partition {partition} (turn {found}, here {turn}); "
@@ -123,7 +123,7 @@ class LakeWriter:
             self._unsure.discard(partition)
 
 
-def _turn(partition: int) -> str:
+def _turn_mark(partition: int) -> str:
     return f"lake/{partition}/turn"
 
 

@@ -67,9 +67,7 @@ class Newest(Keep):
 
     def put(self, state: State, tiles: Tiles, stamped: Stamped) -> None:
         """See `Keep`."""
-        known = state.values.get(self.slot)
-        if known is None or stamped[:2] > known[:2]:  # the values themselves may be of different types
-            state.values[self.slot] = stamped
+        keep_newest(state.values, self.slot, stamped)
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,7 @@ class Oldest(Keep):
 
     def put(self, state: State, tiles: Tiles, stamped: Stamped) -> None:
         """See `Keep`."""
-        known = state.first.get(self.slot)
-        if known is None or stamped[:2] < known[:2]:
-            state.first[self.slot] = stamped
+        keep_oldest(state.first, self.slot, stamped)
 
 
 @dataclass(frozen=True)
@@ -211,3 +207,17 @@ def raise_to(values: dict[Key, Value], key: Key, value: Value) -> None:
     known = values.get(key)
     if known is None or value > known:
         values[key] = value
+
+
+def keep_newest(values: dict[Key, Stamped], key: Key, stamped: Stamped) -> None:
+    """Put a value that is newer than the one that is there."""
+    known = values.get(key)
+    if known is None or stamped[:2] > known[:2]:  # the values themselves may be of different types
+        values[key] = stamped
+
+
+def keep_oldest(values: dict[Key, Stamped], key: Key, stamped: Stamped) -> None:
+    """Put a value that is older than the one that is there."""
+    known = values.get(key)
+    if known is None or stamped[:2] < known[:2]:
+        values[key] = stamped

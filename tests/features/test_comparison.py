@@ -284,13 +284,8 @@ def test_no_history_of_merges_partings_and_crashes_is_a_false_alarm(
     owned = {partition for partition in range(PARTITIONS) if rng.random() < 0.5}
     shares = [owned, set(range(PARTITIONS)) - owned]
     members = [Member(world.settings, world.log, share, crash_point=crash) for share in shares]
-    for kind, claims, type_, days in history:
-        if kind == "tell":
-            world.tell(*claims, type_=type_, days_ago=days)  # type: ignore[misc, arg-type]
-        else:
-            world.part(*claims)  # type: ignore[misc]
-        if rng.random() < 0.2:
-            world.ingest_again(rng.randint(1, 8))
+    for step in history:
+        world.happen(step, rng)
         if rng.random() < 0.4:
             _work(watched, members, shares, rng.randint(1, 4))
         if rng.random() < 0.3:

@@ -175,13 +175,8 @@ def test_online_equals_the_recompute_whatever_was_merged_and_parted(
             raise Crash
 
     members = [Member(world.settings, world.log, crash_point=crash)]
-    for kind, claims, type_, days in history:
-        if kind == "tell":
-            world.tell(*claims, type_=type_, days_ago=days)  # type: ignore[misc, arg-type]
-        else:
-            world.part(*claims)  # type: ignore[misc]
-        if rng.random() < 0.2:
-            world.ingest_again(rng.randint(1, 8))
+    for step in history:
+        world.happen(step, rng)
         if rng.random() < 0.4:
             try:
                 members[-1].drain(rng.randint(1, 4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -56,6 +57,16 @@ class World:
         self.identity = IdentityStore(self.engine, KEY)
         self.pipeline = Pipeline(self.engine, self.identity, Vault(self.engine, KEY), "demo")
         self.lake = LakeWriter(EventsTable(self.settings.lake))
+
+    def happen(self, step: tuple[object, ...], rng: random.Random) -> None:
+        """A step of a generated history; now and then some of what was ingested comes once more."""
+        kind, claims, type_, days = step
+        if kind == "tell":
+            self.tell(*claims, type_=type_, days_ago=days)  # type: ignore[misc, arg-type]
+        else:
+            self.part(*claims)  # type: ignore[misc]
+        if rng.random() < 0.2:
+            self.ingest_again(rng.randint(1, 8))
 
     def tell(self, *claims: Claim, type_: EventType = EventType.WEB_PAGE_VIEWED, days_ago: float = 0.0) -> None:
         self._take(Draft(
