@@ -15,11 +15,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction
 from deltalake.exceptions import CommitFailedError
 
 from ingestion.errors import Fenced
-from ingestion.lake import table_of
+from ingestion.lake import append_to, table_of
 from ingestion.lake_upkeep import PROPERTIES, Upkeep
 
 LEAD, ACCOUNT, OUTBOX = "lead", "account", "outbox"
@@ -81,6 +81,7 @@ class HistoryTable:
 
         Raises:
             Fenced: another worker has committed for one of the partitions since it was taken over.
+            LakeUnwritable: the disk or the object store refused.
         """
         versions = {_offsets(partition): offset for partition, offset in offsets.items()}
         versions |= {_stamps(row.partition): stamp for row in rows}
@@ -91,12 +92,8 @@ class HistoryTable:
                 raise Fenced(f"{application} is at {found}: another feature worker owns the partition; this one stops")
         transactions = [Transaction(application, version) for application, version in versions.items()]
         try:
-            write_deltalake(
-                self._table,
-                table_of([(*row, stamp) for row in rows], SCHEMA),
-                mode="append",
-                commit_properties=CommitProperties(app_transactions=transactions),
-            )
+            filled = table_of([(*row, stamp) for row in rows], SCHEMA)
+            append_to(self._table, filled, CommitProperties(app_transactions=transactions))
         except CommitFailedError as error:
             raise Fenced(f"another feature worker committed for {sorted(offsets)}: {error}; this one stops") from error
         self._versions |= versions

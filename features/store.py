@@ -36,6 +36,7 @@ from ingestion.settings import PlatformSettings
 
 Row = TypeVar("Row", LeadRow, AccountRow, EnrichmentRow)
 WORKERS_PATIENCE = 10.0  # seconds; a micro-batch is written in one go
+_OF_A_COMMAND = " of pipeline caused error: "  # redis-py names the command before it, with the bytes of a row
 
 __all__ = ["AccountRow", "EncodedRow", "EnrichmentRow", "LeadRow", "OnlineStore"]
 
@@ -151,8 +152,9 @@ class OnlineStore:
         try:
             yield
         except self._backend.faults as error:
+            why = str(error).rpartition(_OF_A_COMMAND)[2].rstrip(".")
             raise OnlineStoreUnavailable(
-                f"the online store gave no answer: {error}. Nothing is lost: see that it runs, and try again"
+                f"the online store gave no answer: {why}. Nothing is lost: see that it runs, and try again"
             ) from error
 
 

@@ -9,6 +9,7 @@ IngestionError
 │   └── GateRefused     a quality gate set the row aside
 ├── Retry               the effect may succeed later; nothing was lost
 │   ├── DeliveryFailed  the broker did not acknowledge in time
+│   ├── LakeUnwritable  a table of the lake could not be appended to
 │   └── FetchDelayed    a vendor's API is busy, broken or out of reach
 ├── FetchRefused        record it: a vendor's API will not give an object, however often it is asked
 └── Stop                a person must look before the stage goes on
@@ -57,6 +58,10 @@ class Retry(IngestionError):
 
 class DeliveryFailed(Retry):
     """The broker did not acknowledge in time."""
+
+
+class LakeUnwritable(Retry):
+    """A table of the lake could not be appended to. What was read is not committed, and is read again."""
 
 
 class FetchDelayed(Retry):

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from ingestion.contracts.event import (
     Event,
@@ -27,6 +28,7 @@ from ingestion.contracts.event import (
     decode_split,
 )
 from ingestion.contracts.forwards import Forwarding, ended
+from ingestion.errors import LakeUnwritable
 from ingestion.lake_upkeep import PROPERTIES, Upkeep
 
 SCHEMA = pa.schema(
@@ -59,6 +61,24 @@ def events_path(lake: Path) -> Path:
     return lake / "events"
 
 
+def append_to(table: DeltaTable, rows: pa.Table, properties: CommitProperties) -> None:
+    """Append in one commit.
+
+    Raises:
+        deltalake.exceptions.CommitFailedError: another writer was faster, in what both have read.
+        LakeUnwritable: the disk or the object store refused.
+    """
+    try:
+        write_deltalake(table, rows, mode="append", commit_properties=properties)
+    except CommitFailedError:
+        raise
+    except (DeltaError, OSError) as error:
+        raise LakeUnwritable(
+            f"{table.table_uri} could not be appended to: {error}. Nothing is lost: see that there is space and that "
+            "it can be reached, then start again"
+        ) from error
+
+
 class EventsTable:
     """The Delta table, opened for appending by one worker per events partition."""
 
@@ -87,14 +107,11 @@ class EventsTable:
 
         Raises:
             deltalake.exceptions.CommitFailedError: another writer has set one of them since the last look.
+            LakeUnwritable: the disk or the object store refused.
         """
         transactions = [Transaction(application, version) for application, version in versions.items()]
-        write_deltalake(
-            self._table,
-            table_of(rows),
-            mode="append",
-            commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=COMMIT_RETRIES),
-        )
+        properties = CommitProperties(app_transactions=transactions, max_commit_retries=COMMIT_RETRIES)
+        append_to(self._table, table_of(rows), properties)
         if self._table.version() == self._seen + 1:
             self._seen += 1
         self._upkeep.after_commit()

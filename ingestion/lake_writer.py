@@ -55,7 +55,12 @@ class LakeWriter:
     def run(
         self, consumer: AlignedConsumer, stop: threading.Event, metrics: LakeMetrics, tracer: Tracer | None = None
     ) -> None:
-        """Append until told to stop. Raises `Fenced` if another writer appended for one of our partitions."""
+        """Append until told to stop.
+
+        Raises:
+            Fenced: another writer appended for one of our partitions.
+            LakeUnwritable: the disk or the object store refused.
+        """
         while not stop.is_set():
             records = consumer.poll(BATCH_RECORDS, POLL_SECONDS)
             if records:
@@ -68,7 +73,7 @@ class LakeWriter:
                     stop.wait(COMMIT_SECONDS)
 
     def append(self, records: Sequence[Record]) -> int:
-        """Append what is new among `records` in one commit; how many rows that were. Raises `Fenced` as `run` does."""
+        """Append what is new among `records` in one commit; how many rows that were. Raises as `run` does."""
         if self._table.refresh():
             self._unsure.update(self._turns)
         self._require_turns({record.partition for record in records})

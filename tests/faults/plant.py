@@ -39,6 +39,7 @@ from leadline.setup import PARTITIONS, prepare
 from tests.conftest import wait_until
 from tests.faults.oracle import COUNTED, ElementName, Ending, Message, expected
 from tests.faults.workers import Workers
+from tests.features.members import require_sound_history
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "11" * 32
@@ -176,6 +177,7 @@ class Plant:
         assert found.people == right.people, "somebody was taken for somebody else"
         if self._runs("features"):
             assert found.counts == right.counts, "features were counted wrongly"
+            require_sound_history(self.settings)
         if self._runs("features") and self._runs("lake"):
             self.require_parity()
 

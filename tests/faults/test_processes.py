@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import features.worker
 import ingestion.worker
 from tests.conftest import tries
 from tests.faults.plant import EVERYTHING, INGESTING, TIMEOUT, TWO_INGESTING, Plant, pause
@@ -17,7 +18,10 @@ from tests.faults.workers import KilledAt
 
 pytestmark = TIMEOUT
 
-CRASH_POINTS = re.findall(r'_crash_point\("(\w+)"\)', inspect.getsource(ingestion.worker))
+CRASH_POINTS = {
+    role: re.findall(r'_crash_point\("(\w+)"\)', inspect.getsource(worker))
+    for role, worker in (("ingest", ingestion.worker), ("features", features.worker))
+}
 SESSION_SECONDS = 6  # of a member of the groups that nobody hears from
 
 
@@ -25,12 +29,16 @@ def unharmed(plant: Plant) -> None:
     pass
 
 
-def killed_at_every_crash_point(plant: Plant) -> None:
-    plant.workers.kill("ingest-1")
-    for point in plant.chance.sample(CRASH_POINTS, len(CRASH_POINTS)):
-        plant.workers.start("ingest-1", KilledAt(point, plant.chance.randint(1, 3)))
-        plant.workers.wait_killed("ingest-1")
-    plant.workers.start("ingest-1")
+def killed_at_every_crash_point(role: str) -> Callable[[Plant], None]:
+    def fault(plant: Plant) -> None:
+        name, points = f"{role}-1", CRASH_POINTS[role]
+        plant.workers.kill(name)
+        for point in plant.chance.sample(points, len(points)):
+            plant.workers.start(name, KilledAt(point, plant.chance.randint(1, 3)))
+            plant.workers.wait_killed(name)
+        plant.workers.start(name)
+
+    return fault
 
 
 def anything_killed(plant: Plant) -> None:
@@ -83,8 +91,10 @@ def rolling_restart(plant: Plant) -> None:
         plant.workers.start(name)
 
 
-def _endure(fault: Callable[[Plant], None], bootstrap: str, home: Path, names: tuple[str, ...], seed: int) -> None:
-    plant = Plant(bootstrap, home, names, seed)
+def _endure(
+    fault: Callable[[Plant], None], bootstrap: str, home: Path, names: tuple[str, ...], seed: int, seconds: float = 3.0
+) -> None:
+    plant = Plant(bootstrap, home, names, seed, seconds=seconds)
     plant.endure(fault)
     plant.check()
 
@@ -95,8 +105,16 @@ def test_an_undisturbed_run_agrees_with_the_oracle(empty_kafka: str, tmp_path: P
 
 @pytest.mark.parametrize("seed", range(tries(2)))
 def test_a_worker_may_be_killed_at_every_crash_point(seed: int, empty_kafka: str, tmp_path: Path) -> None:
-    assert len(CRASH_POINTS) >= 4
-    _endure(killed_at_every_crash_point, empty_kafka, tmp_path, INGESTING, seed)
+    assert len(CRASH_POINTS["ingest"]) >= 4
+    _endure(killed_at_every_crash_point("ingest"), empty_kafka, tmp_path, INGESTING, seed)
+
+
+@pytest.mark.parametrize("seed", range(tries(1)))
+def test_a_feature_worker_may_be_killed_at_every_crash_point(seed: int, empty_kafka: str, tmp_path: Path) -> None:
+    """Whatever it had done of a micro-batch, its history has one row for each that was served."""
+    assert len(CRASH_POINTS["features"]) >= 4
+    # Long enough that there is always another batch for it to die in.
+    _endure(killed_at_every_crash_point("features"), empty_kafka, tmp_path, EVERYTHING, seed, seconds=15)
 
 
 @pytest.mark.parametrize("seed", range(tries(6)))

@@ -147,13 +147,16 @@ class Workers:
     def names(self) -> list[str]:
         return list(self._processes)
 
+    def ended(self) -> list[str]:
+        """The names of those that do not live."""
+        return [name for name, process in self._processes.items() if not process.is_alive()]
+
     def tend(self) -> None:
         """Start again what has ended by itself, as a supervisor does."""
-        for name, process in list(self._processes.items()):
-            if not process.is_alive():
-                self.fallen.append(f"{name} (status {process.exitcode})")
-                assert len(self.fallen) < FALLS, f"workers do not come back: {self.fallen}"
-                self.start(name)
+        for name in self.ended():
+            self.fallen.append(f"{name} (status {self._processes[name].exitcode})")
+            assert len(self.fallen) < FALLS, f"workers do not come back: {self.fallen}"
+            self.start(name)
 
     def stop(self) -> None:
         """SIGTERM to all, and wait."""
