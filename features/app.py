@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 
+from prometheus_client import REGISTRY, CollectorRegistry
+
 from features.comparison import Comparison
 from features.gate import FeatureGate
 from features.history import HistoryTable
@@ -32,13 +34,13 @@ def comparison_of(settings: PlatformSettings) -> Comparison:
     return Comparison(settings.lake.absolute(), OnlineStore.open(settings), feature_set(settings))
 
 
-def run_monitor(settings: PlatformSettings, stop: threading.Event) -> None:
+def run_monitor(settings: PlatformSettings, stop: threading.Event, registry: CollectorRegistry = REGISTRY) -> None:
     """Watch the sampled leads until `stop` is set. Raises what `Monitor.run` raises."""
     serve_metrics(settings.metrics_port)
     producer = DurableProducer(settings.kafka_bootstrap_servers)
-    publish = publish_verdicts(producer, GateMetrics())
+    publish = publish_verdicts(producer, GateMetrics(registry))
     lake, share = settings.lake.absolute(), settings.parity_share
-    monitor = Monitor(lake, comparison_of(settings), ParityMetrics(), publish, share=share)
+    monitor = Monitor(lake, comparison_of(settings), ParityMetrics(registry), publish, share=share)
     settle_memory()
     try:
         monitor.run(stop, settings.parity_seconds)
@@ -46,12 +48,17 @@ def run_monitor(settings: PlatformSettings, stop: threading.Event) -> None:
         producer.close()
 
 
-def run_features(settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint = never) -> None:
+def run_features(
+    settings: PlatformSettings,
+    stop: threading.Event,
+    crash_point: CrashPoint = never,
+    registry: CollectorRegistry = REGISTRY,
+) -> None:
     """Run one feature worker until `stop` is set. Raises what `FeatureWorker.run` raises."""
     serve_metrics(settings.metrics_port)
     bootstrap = settings.kafka_bootstrap_servers
     producer, features = DurableProducer(bootstrap), feature_set(settings)
-    alert, lineage = publish_verdicts(producer, GateMetrics()), FoldLineage(open_outlet(settings), features)
+    alert, lineage = publish_verdicts(producer, GateMetrics(registry)), FoldLineage(open_outlet(settings), features)
 
     def publish(verdict: Verdict) -> None:
         alert(verdict)
@@ -65,7 +72,7 @@ def run_features(settings: PlatformSettings, stop: threading.Event, crash_point:
         HistoryTable(settings.lake.absolute()),
         features,
         gate,
-        FeatureMetrics(),
+        FeatureMetrics(registry),
         HeldInLake(settings.lake),
         partitions=partition_count(bootstrap, EVENTS_TOPIC),
         crash_point=crash_point,

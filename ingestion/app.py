@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from prometheus_client import REGISTRY, CollectorRegistry
+
 from ingestion.contracts.raw import EVENTS_TOPIC, RAW_TOPICS
 from ingestion.database import open_database
 from ingestion.framing import Resolve, unasked
@@ -43,19 +45,24 @@ LAKE_GROUP = "leadline-lake"
 HYDRATION_GROUP = "leadline-hydration"
 
 
-def run_ingestion(settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint = never) -> None:
+def run_ingestion(
+    settings: PlatformSettings,
+    stop: threading.Event,
+    crash_point: CrashPoint = never,
+    registry: CollectorRegistry = REGISTRY,
+) -> None:
     """Run one ingestion worker until `stop` is set. Raises what `load_lists` and `IngestionWorker.run` raise."""
     lists = load_lists(settings.identity_lists)
     serve_metrics(settings.metrics_port)
     bootstrap = settings.kafka_bootstrap_servers
     engine = open_database(settings.database_url)
     producer = DurableProducer(bootstrap)
-    alert = publish_verdicts(producer, GateMetrics())
+    alert = publish_verdicts(producer, GateMetrics(registry))
     gate = BatchGate(alert, lambda: datetime.now(UTC))
     gate.preload()
     identity = IdentityStore(engine, settings.identity_key_bytes, lists)
     pipeline = Pipeline(engine, identity, Vault(engine, settings.master_key_bytes), settings.tenant)
-    metrics = IngestionMetrics()
+    metrics = IngestionMetrics(registry)
     metrics.lists.info({"digest": lists.digest})
 
     def revoked(_: list[Partition]) -> None:
@@ -102,7 +109,7 @@ def _schemas(settings: PlatformSettings) -> Resolve:
     return SchemaRegistry(settings.schema_registry_url, subjects, credentials).resolve
 
 
-def run_lake(settings: PlatformSettings, stop: threading.Event, metrics: LakeMetrics | None = None) -> None:
+def run_lake(settings: PlatformSettings, stop: threading.Event, registry: CollectorRegistry = REGISTRY) -> None:
     """Run one lake writer until `stop` is set. Raises what `LakeWriter.run` raises."""
     serve_metrics(settings.metrics_port)
     writer = LakeWriter(EventsTable(settings.lake))
@@ -115,7 +122,7 @@ def run_lake(settings: PlatformSettings, stop: threading.Event, metrics: LakeMet
     )
     settle_memory()
     try:
-        writer.run(consumer, stop, metrics or LakeMetrics(), tracer_of(settings, "lake"))
+        writer.run(consumer, stop, LakeMetrics(registry), tracer_of(settings, "lake"))
     finally:
         consumer.close()
 
@@ -151,7 +158,7 @@ def run_hydration(
     settings: HydrationSettings,
     stop: threading.Event,
     patience: Patience | None = None,
-    metrics: HydrationMetrics | None = None,
+    registry: CollectorRegistry = REGISTRY,
 ) -> None:
     """Fetch what raw messages only name, until `stop` is set. Raises what `HydrationWorker.run` raises."""
     from ingestion.hydration.apis import load_apis
@@ -159,7 +166,7 @@ def run_hydration(
     apis = load_apis(settings.connections)
     serve_metrics(settings.metrics_port)
     settle_memory()
-    asyncio.run(_hydrate(settings, apis, stop, patience, metrics or HydrationMetrics()))
+    asyncio.run(_hydrate(settings, apis, stop, patience, HydrationMetrics(registry)))
 
 
 async def _hydrate(

@@ -14,7 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from ingestion.errors import DeliveryFailed
-from ingestion.kafka.producer import durable_client, reaches_a_broker
+from ingestion.kafka.producer import durable_client, reaches_a_broker, refusal
 
 COLLECT_SECONDS = 0.001
 
@@ -39,14 +39,15 @@ class AcknowledgingProducer:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
-        def settle(error: KafkaError | None, _: Any) -> None:
+        def settle(error: KafkaError | None, message: Any) -> None:
             self._missing -= 1
             if done.done():  # nobody waits any more
                 return
-            if error is None:
+            refused = refusal(error, message)
+            if refused is None:
                 done.set_result(None)
             else:
-                done.set_exception(DeliveryFailed(f"topic {topic}: {error.str()}"))
+                done.set_exception(DeliveryFailed(f"topic {topic}: {refused}"))
 
         try:
             self._producer.produce(topic, value, key, -1, settle, headers=headers)

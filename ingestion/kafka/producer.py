@@ -3,6 +3,11 @@
 Invariant: what reached a partition is a prefix of what was sent to it. Readers skip a raw position at or below the
 highest one they applied, so a lost message followed by a delivered one would be lost for ever: hence idempotence,
 `enable.gapless.guarantee`, and messages that never time out on their own. Only `flush` has a deadline.
+
+A broker that has nothing of a producer yet takes any of its batches for the first (until Kafka 4.5: KAFKA-15591). If it
+refuses the first, as while a leader is elected, and then takes the second, which was on its way, the first is lost and
+librdkafka reports it as delivered. So the first message to a partition is acknowledged before the second is sent, where
+order is promised, and an acknowledgement counts only if it names the message's offset.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from ingestion.errors import DeliveryFailed
+from ingestion.kafka.record import Partition
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +33,13 @@ MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 _SERVE_EVERY = 500  # sends between two looks at what was acknowledged
 
 Delivered = Callable[[KafkaError | None, Any], None]
+
+
+def refusal(error: KafkaError | None, message: Any) -> str | None:
+    """Why a delivery report is no proof that the brokers have the message; None if it is one."""
+    if error is not None:
+        return str(error.str())
+    return None if message.offset() is not None else "a broker took what follows it for the first: it may be lost"
 
 
 def durable_client(bootstrap: str, config: Mapping[str, Any]) -> Producer:
@@ -73,6 +86,7 @@ class DurableProducer:
             },
         )
         self._failures: dict[str, str] = {}
+        self._begun: set[Partition] = set()
         self._sent = 0
         self._pump: threading.Thread | None = None
         self._pump_lock = threading.Lock()
@@ -88,11 +102,19 @@ class DurableProducer:
         headers: Mapping[str, str] | None = None,
         timestamp_ms: int = 0,
     ) -> None:
-        """Queue one message; a `timestamp_ms` of 0 is now. Blocks only while the queue is full.
+        """Queue one message; a `timestamp_ms` of 0 is now. Order is promised to who names the partition.
+
+        Blocks while the queue is full, and until the first message to a named partition is acknowledged.
 
         Raises:
-            DeliveryFailed: an earlier message failed for good, or the queue stayed full.
+            DeliveryFailed: an earlier message failed for good, the first was refused, or the queue stayed full.
         """
+        if partition is not None and (topic, partition) not in self._begun:
+            self.send_and_wait(
+                topic, partition=partition, key=key, value=value, headers=headers, timestamp_ms=timestamp_ms
+            )
+            self._begun.add((topic, partition))
+            return
         self._produce(topic, partition, key, value, headers, timestamp_ms, self._note)
         self._sent += 1
         if self._sent % _SERVE_EVERY == 0:
@@ -126,15 +148,19 @@ class DurableProducer:
         timestamp_ms: int = 0,
     ) -> None:
         """Send one message and block until it is acknowledged. Raises `DeliveryFailed`."""
-        outcome: list[KafkaError | None] = []
-        self._produce(topic, partition, key, value, headers, timestamp_ms, lambda error, _: outcome.append(error))
+        outcome: list[str | None] = []
+
+        def delivered(error: KafkaError | None, message: Any) -> None:
+            outcome.append(refusal(error, message))
+
+        self._produce(topic, partition, key, value, headers, timestamp_ms, delivered)
         deadline = time.monotonic() + ACKNOWLEDGEMENT.total_seconds()
         while not outcome and time.monotonic() < deadline:
             self._producer.poll(0.1)
         if not outcome:
             raise DeliveryFailed(f"topic {topic}: not acknowledged after {ACKNOWLEDGEMENT.total_seconds():.0f} s")
         if outcome[0] is not None:
-            raise DeliveryFailed(f"topic {topic}: {outcome[0].str()}")
+            raise DeliveryFailed(f"topic {topic}: {outcome[0]}")
 
     async def send_acknowledged(
         self,
@@ -152,26 +178,26 @@ class DurableProducer:
             DeliveryFailed: refused, or not acknowledged in time. It may still arrive.
         """
         loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[KafkaError | None] = loop.create_future()
+        outcome: asyncio.Future[str | None] = loop.create_future()
 
-        def settle(error: KafkaError | None) -> None:
+        def settle(refused: str | None) -> None:
             if not outcome.done():
-                outcome.set_result(error)
+                outcome.set_result(refused)
 
-        def delivered(error: KafkaError | None, _: Any) -> None:
+        def delivered(error: KafkaError | None, message: Any) -> None:
             with suppress(RuntimeError):  # the loop ended before the broker answered: nobody waits any more
-                loop.call_soon_threadsafe(settle, error)
+                loop.call_soon_threadsafe(settle, refusal(error, message))
 
         self._start_pump()
         self._produce(topic, partition, key, value, headers, timestamp_ms, delivered)
         try:
-            error = await asyncio.wait_for(outcome, ACKNOWLEDGEMENT.total_seconds())
+            refused = await asyncio.wait_for(outcome, ACKNOWLEDGEMENT.total_seconds())
         except TimeoutError:
             raise DeliveryFailed(
                 f"topic {topic}: not acknowledged after {ACKNOWLEDGEMENT.total_seconds():.0f} s"
             ) from None
-        if error is not None:
-            raise DeliveryFailed(f"topic {topic}: {error.str()}")
+        if refused is not None:
+            raise DeliveryFailed(f"topic {topic}: {refused}")
 
     def close(self) -> None:
         """Stop. What was not flushed may be lost, as after a crash; order still holds."""
@@ -218,11 +244,12 @@ class DurableProducer:
                 raise DeliveryFailed(f"topic {topic}: {error.args[0].str()}") from error
 
     def _note(self, error: KafkaError | None, message: Any) -> None:
-        if error is not None:
+        refused = refusal(error, message)
+        if refused is not None:
             topic = None
             with suppress(SystemError):  # what the client hands on of a fatal refusal holds no topic
                 topic = message.topic()
-            self._failures.setdefault(topic or "(unknown)", error.str())
+            self._failures.setdefault(topic or "(unknown)", refused)
 
     def _start_pump(self) -> None:
         """Acknowledgements reach coroutines by a thread of our own: nobody else calls `poll` in an event loop."""

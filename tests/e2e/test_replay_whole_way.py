@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,15 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 
-from features.app import FEATURES_GROUP
+from features.app import FEATURES_GROUP, run_features
 from features.definitions import LEAD_SCORING
-from features.gate import FeatureGate
-from features.history import HistoryTable
-from features.metrics import FeatureMetrics
-from features.parting import HeldInLake
 from features.recompute import batch_recompute, compare
 from features.store import OnlineStore
-from features.worker import FeatureWorker
 from ingestion.app import LAKE_GROUP, run_lake
 from ingestion.contracts.forwards import Forwards
 from ingestion.contracts.raw import CHANGES_TOPIC, EVENTS_TOPIC
-from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics, group_lag
+from ingestion.kafka import create_topics, group_lag
 from ingestion.lake import read_events, read_forwardings
-from ingestion.metrics import LakeMetrics
 from ingestion.refused_query import Totals
 from ingestion.settings import PlatformSettings
 from leadline.questions import newest_leads
@@ -36,7 +30,7 @@ from tests.conftest import _sweep, wait_until
 from tests.features.platforms import applied
 from tests.ingestion.rawstream import START
 from tests.ingestion.test_replay import Titleless, knowing, replay_all, totals
-from tests.ingestion.test_worker import PARTITIONS, Stage
+from tests.ingestion.test_worker import Stage
 
 AS_OF = START + timedelta(days=2)
 SEED, PEOPLE = 11, 25
@@ -111,33 +105,11 @@ def _timeless(event: Any, lead: str) -> Any:
 
 
 def _run_lake(settings: PlatformSettings, stop: threading.Event) -> None:
-    run_lake(settings, stop, LakeMetrics(CollectorRegistry()))
+    run_lake(settings, stop, CollectorRegistry())
 
 
 def _run_features(settings: PlatformSettings, stop: threading.Event) -> None:
-    bootstrap = settings.kafka_bootstrap_servers
-    producer = DurableProducer(bootstrap)
-    worker = FeatureWorker(
-        producer,
-        OnlineStore.open(settings),
-        HistoryTable(settings.lake.absolute()),
-        LEAD_SCORING,
-        FeatureGate(LEAD_SCORING, lambda _: None, lambda: datetime.now(UTC)),
-        FeatureMetrics(CollectorRegistry()),
-        HeldInLake(settings.lake),
-        partitions=PARTITIONS,
-    )
-    consumer: AlignedConsumer
-
-    def assigned(partitions: list[tuple[str, int]]) -> None:
-        worker.assigned(partitions, consumer)
-
-    consumer = AlignedConsumer(bootstrap, FEATURES_GROUP, [EVENTS_TOPIC], on_assigned=assigned)
-    try:
-        worker.run(consumer, stop)
-    finally:
-        consumer.close()
-        producer.close()
+    run_features(settings, stop, registry=CollectorRegistry())
 
 
 def _until_drained(settings: PlatformSettings, group: str, run: Callable[[threading.Event], None]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 
 from features.app import comparison_of, run_monitor
 from features.comparison import Compared
@@ -120,7 +121,7 @@ def test_what_is_wrong_is_on_the_topic_alerts_and_nothing_else(empty_kafka: str,
     stop = threading.Event()
     # A second between two looks instead of ten: nothing is on its way here.
     quick = settings.model_copy(update={"parity_share": 1.0, "parity_seconds": 1.0})
-    monitor = threading.Thread(target=run_monitor, args=(quick, stop))
+    monitor = threading.Thread(target=run_monitor, args=(quick, stop, CollectorRegistry()))
     monitor.start()
     try:
         altered, unrecorded = active_leads(plant)[:2]

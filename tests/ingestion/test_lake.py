@@ -32,7 +32,6 @@ from ingestion.errors import Fenced
 from ingestion.kafka import DurableProducer, Record, create_topics, group_lag
 from ingestion.lake import EventsTable, read_events, read_forwardings, scan, scan_events
 from ingestion.lake_writer import LakeWriter
-from ingestion.metrics import LakeMetrics
 from ingestion.settings import load
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -211,7 +210,7 @@ def test_the_lake_follows_the_topic(
 
     def run_until_drained() -> None:
         stop = threading.Event()
-        thread = threading.Thread(target=run_lake, args=(settings, stop, LakeMetrics(CollectorRegistry())))
+        thread = threading.Thread(target=run_lake, args=(settings, stop, CollectorRegistry()))
         thread.start()
         try:
             eventually(lambda: group_lag(empty_kafka, LAKE_GROUP, [EVENTS_TOPIC]) == 0, "the lake to follow")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from prometheus_client import CollectorRegistry
 from rich.console import Console
 
 from ingestion.app import run_ingestion
@@ -36,7 +37,7 @@ def settings(tmp_path: Path, empty_kafka: str) -> Iterator[PlatformSettings]:
     metadata.create_all(engine)
     engine.dispose()
     stop = threading.Event()
-    worker = threading.Thread(target=run_ingestion, args=(found, stop))
+    worker = threading.Thread(target=run_ingestion, args=(found, stop), kwargs={"registry": CollectorRegistry()})
     worker.start()
     yield found
     stop.set()

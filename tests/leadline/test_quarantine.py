@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner, Result
 
 from ingestion.app import HYDRATION_GROUP, LAKE_GROUP, run_lake
@@ -187,7 +188,7 @@ def test_events_of_a_lead_are_those_that_were_known_then(stage: Stage, leadline:
 
 def _fill_lake(bootstrap: str) -> None:
     stop = threading.Event()
-    thread = threading.Thread(target=run_lake, args=(load(), stop))
+    thread = threading.Thread(target=run_lake, args=(load(), stop, CollectorRegistry()))
     thread.start()
     try:
         wait_until(lambda: group_lag(bootstrap, LAKE_GROUP, [EVENTS_TOPIC]) == 0, "the lake to follow")

@@ -25,7 +25,6 @@ from ingestion.decode import read
 from ingestion.hydration.fetcher import Patience
 from ingestion.hydration.table import Hydrations
 from ingestion.kafka import AlignedConsumer, Record, group_lag, read_topic
-from ingestion.metrics import HydrationMetrics
 from ingestion.receiver.outlet import KafkaOutlet
 from ingestion.settings import PlatformSettings
 from ingestion.worker import raw_of
@@ -75,7 +74,7 @@ class Hydration:
         """A worker in a thread, and what it counts; what it raises, the block raises at its end."""
         stop, counts = threading.Event(), CollectorRegistry()
         with ThreadPoolExecutor(1) as pool:
-            working = pool.submit(run_hydration, self.settings, stop, patience, HydrationMetrics(counts))
+            working = pool.submit(run_hydration, self.settings, stop, patience, counts)
             try:
                 yield counts
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import time
 from datetime import timedelta
 from zlib import crc32
@@ -14,7 +15,9 @@ from hypothesis import strategies as st
 
 from ingestion.errors import DeliveryFailed, SettingsError
 from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics, partition_count, partition_for
+from ingestion.kafka.acknowledged import AcknowledgingProducer
 from ingestion.kafka_mock import MockCluster
+from tests.ingestion.kafka.refusing_proxy import refusing_proxy
 
 _names = itertools.count(1)
 
@@ -97,6 +100,49 @@ def test_topics_are_made_once_and_counted(kafka: str, topic: str) -> None:
     assert partition_count(kafka, topic) == 3
     with pytest.raises(SettingsError, match="no-such-topic"):
         partition_count(kafka, "no-such-topic")
+
+
+ONE_A_BATCH = {"batch.num.messages": 1}
+
+
+def test_what_follows_a_refused_first_message_does_not_take_its_place(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 1})
+    sent = [b"%d" % number for number in range(20)]
+    with refusing_proxy(kafka, topic) as bootstrap:
+        producer = DurableProducer(bootstrap, linger_ms=0, client_config=ONE_A_BATCH)
+        for value in sent:
+            producer.send(topic, partition=0, key=None, value=value)
+        producer.flush()
+        producer.close()
+    assert _values(kafka, topic, 20) == sent
+
+
+def test_a_message_that_the_broker_skipped_is_not_called_delivered(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 1})
+    with refusing_proxy(kafka, topic) as bootstrap:
+        producer = DurableProducer(bootstrap, linger_ms=0, client_config=ONE_A_BATCH)
+        for number in range(20):
+            producer.send(topic, key="a", value=b"%d" % number)
+        with pytest.raises(DeliveryFailed, match=f"topic {topic}: .* may be lost"):
+            producer.flush()
+        producer.close()
+
+
+def test_a_request_whose_message_the_broker_skipped_is_told_so(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 1})
+
+    async def send_all(bootstrap: str) -> list[bytes]:
+        producer = AcknowledgingProducer(bootstrap, give_up_ms=20_000, linger_ms=0)
+        sent = [os.urandom(700_000) for _ in range(20)]  # each too large to share a batch
+        futures = [producer.send(topic, "a", value, {}) for value in sent]
+        told = await asyncio.gather(*futures, return_exceptions=True)
+        producer.close()
+        assert any(isinstance(each, DeliveryFailed) for each in told)
+        return [value for value, refused in zip(sent, told, strict=True) if refused is None]
+
+    with refusing_proxy(kafka, topic) as bootstrap:
+        acknowledged = asyncio.run(send_all(bootstrap))
+    assert set(_values(kafka, topic, len(acknowledged))) >= set(acknowledged)
 
 
 def test_the_stand_in_cluster_without_java_serves_the_same_clients() -> None:
