@@ -11,11 +11,12 @@ from features.comparison import Comparison
 from features.gate import FeatureGate
 from features.history import HistoryTable
 from features.lineage.jobs import FoldLineage, open_outlet
-from features.metrics import FeatureMetrics, ParityMetrics
+from features.metrics import DriftMetrics, FeatureMetrics, ParityMetrics
 from features.monitor import Monitor
 from features.parting import HeldInLake
 from features.rebuild import keep_whole
 from features.settings import feature_set
+from features.snapshot_gate import SnapshotGate, SnapshotWatch, Trained, untrained
 from features.store import OnlineStore
 from features.worker import FeatureWorker
 from ingestion.contracts.raw import EVENTS_TOPIC
@@ -34,16 +35,31 @@ def comparison_of(settings: PlatformSettings) -> Comparison:
     return Comparison(settings.lake.absolute(), OnlineStore.open(settings), feature_set(settings))
 
 
-def run_monitor(settings: PlatformSettings, stop: threading.Event, registry: CollectorRegistry = REGISTRY) -> None:
-    """Watch the sampled leads until `stop` is set. Raises what `Monitor.run` raises."""
+def snapshot_gate(settings: PlatformSettings, trained: Trained = untrained) -> SnapshotGate:
+    """What judges snapshots of this platform, against what its model was `trained` on."""
+    return SnapshotGate(settings.lake.absolute(), OnlineStore.open(settings), feature_set(settings), trained)
+
+
+def run_monitor(
+    settings: PlatformSettings,
+    stop: threading.Event,
+    registry: CollectorRegistry = REGISTRY,
+    *,
+    trained: Trained = untrained,
+) -> None:
+    """Watch the sampled leads until `stop` is set. Raises what `Monitor.round` raises."""
     serve_metrics(settings.metrics_port)
     producer = DurableProducer(settings.kafka_bootstrap_servers)
     publish = publish_verdicts(producer, GateMetrics(registry))
     lake, share = settings.lake.absolute(), settings.parity_share
     monitor = Monitor(lake, comparison_of(settings), ParityMetrics(registry), publish, share=share)
+    gate = snapshot_gate(settings, trained)
+    snapshots = SnapshotWatch(gate, publish, DriftMetrics(registry), settings.drift_seconds)
     settle_memory()
     try:
-        monitor.run(stop, settings.parity_seconds)
+        while not stop.wait(settings.parity_seconds):
+            monitor.round()
+            snapshots.look_if_due()
     finally:
         producer.close()
 

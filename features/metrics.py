@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import nan
+
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from quality.drift import Shift
 
 ROW_AGES = (60.0, 3600.0, 86_400.0, 7 * 86_400.0, 30 * 86_400.0, 90 * 86_400.0)
 SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0)
@@ -65,3 +70,42 @@ class ParityMetrics:
         self.round_seconds = Histogram(
             "leadline_parity_round_seconds", "Time of a round", buckets=SECONDS, registry=registry
         )
+
+
+class DriftMetrics:
+    """What the newest snapshot found. The figures of a feature with too few values to judge are NaN."""
+
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.leads = Gauge("leadline_drift_leads", "Leads in the newest snapshot", registry=registry)
+        self.psi = Gauge(
+            "leadline_drift_psi",
+            "Population stability index of a feature against its reference; a major shift from 0.25 on",
+            ["feature"],
+            registry=registry,
+        )
+        self.beyond_critical = Gauge(
+            "leadline_drift_ks_beyond_critical",
+            "By how much the Kolmogorov-Smirnov distance of a feature from its reference exceeds the critical one, 0-1",
+            ["feature"],
+            registry=registry,
+        )
+        self.missing_change = Gauge(
+            "leadline_drift_missing_change",
+            "By how much the share of leads without the feature has moved beyond chance, 0-1",
+            ["feature"],
+            registry=registry,
+        )
+        self.snapshot_seconds = Histogram(
+            "leadline_drift_snapshot_seconds", "Time of a snapshot and its verdicts", buckets=SECONDS, registry=registry
+        )
+
+    def show(self, leads: int, shifts: Mapping[str, Shift]) -> None:
+        """These are the newest figures; NaN where there is none."""
+        self.leads.set(leads)
+        for name, shift in shifts.items():
+            for gauge, value in (
+                (self.psi, shift.psi),
+                (self.beyond_critical, shift.beyond_critical),
+                (self.missing_change, shift.missing_change),
+            ):
+                gauge.labels(name).set(nan if value is None else value)

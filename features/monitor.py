@@ -6,7 +6,6 @@ Invariant: a difference is shown from the round that finds it to the one that fi
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -51,17 +50,14 @@ class Monitor:
         self._shown: dict[Gauge, set[tuple[str, str]]] = {}
         self.watched: dict[str, Compared] = {}  # by lead, what the last look at those not in order found
 
-    def run(self, stop: threading.Event, seconds: float) -> None:
-        """A round every so many seconds, which is also the time that a row may take from the history to being online.
+    def round(self) -> Look:
+        """Look at the next leads of the sample and at those that were not in order.
+
+        The time between two rounds is the time that a row may take from the history to being online.
 
         Raises:
             Retry: a store or the broker refused; start again.
         """
-        while not stop.wait(seconds):
-            self.round()
-
-    def round(self) -> Look:
-        """Look at the next leads of the sample and at those that were not in order."""
         began = time.perf_counter()
         page = sampled_leads(self._lake, self._share, self._after, self._leads_a_round)
         self._after = page[-1] if len(page) == self._leads_a_round else ""

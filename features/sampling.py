@@ -1,4 +1,4 @@
-"""Which leads the consistency monitor watches: those whose ids lie below a bound.
+"""Which leads the standing monitors watch: those whose ids come first.
 
 An id is a keyed hash itself (ADR 4), so the ids below a bound are a fair sample that nobody can choose to be in, and
 tables can be asked for them.
@@ -6,6 +6,7 @@ tables can be asked for them.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from ingestion.lake import events_path
 SYMBOLS = "234567abcdefghijklmnopqrstuvwxyz"  # of ids, in the order of text
 PREFIX = "ld_"
 DIGITS = 8
+ACTIVE = timedelta(days=60)  # a lead of whom nothing was heard for longer is neither trained on nor in a snapshot
 
 
 def bound(share: float) -> str | None:
@@ -50,3 +52,16 @@ def sampled_leads(lake: Path, share: float, after: str = "", limit: int | None =
     most = "" if limit is None else f" LIMIT {limit}"
     found = query.execute(f"SELECT lead FROM ({' UNION '.join(parts)}) ORDER BY lead{most}")  # noqa: S608
     return [str(lead) for lead in pa.table(found)["lead"].to_pylist()]
+
+
+def active_leads(lake: Path, at: datetime, limit: int) -> list[str]:
+    """The first `limit` ids, in order, of leads of whom something became known in the 60 days before `at`.
+
+    Reads two columns of the history's files of that time.
+    """
+    if not DeltaTable.is_deltatable(str(history_path(lake))):
+        return []
+    query = QueryBuilder().register("history", DeltaTable(str(history_path(lake))))
+    within = f"entity = 'lead' AND known_at > '{(at - ACTIVE).isoformat()}' AND known_at <= '{at.isoformat()}'"
+    found = query.execute(f"SELECT DISTINCT key FROM history WHERE {within} ORDER BY key LIMIT {limit}")  # noqa: S608
+    return [str(lead) for lead in pa.table(found)["key"].to_pylist()]

@@ -111,6 +111,12 @@ class PlatformSettings(HydrationSettings):
     online_store: str = Field(
         "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."
     )
+    feast_registry: str = Field(
+        "",
+        alias="LEADLINE_FEAST_REGISTRY",
+        pattern=r"^(postgresql\+psycopg://\S+)?$",
+        description="SQLAlchemy URL of Feast's registry in Postgres; a file beside the lake if empty.",
+    )
     feature_set: str = Field(
         "features.definitions:LEAD_SCORING",
         alias="LEADLINE_FEATURE_SET",
@@ -134,6 +140,12 @@ class PlatformSettings(HydrationSettings):
         alias="LEADLINE_PARITY_SECONDS",
         ge=10,
         description="How often it looks; the time a row may be on its way.",
+    )
+    drift_seconds: float = Field(
+        3600.0,
+        alias="LEADLINE_DRIFT_SECONDS",
+        ge=60,
+        description="How often the monitor takes a snapshot and holds each feature to its reference.",
     )
     mlflow_tracking_uri: str = Field("", alias="MLFLOW_TRACKING_URI", description="MLflow; else SQLite.")
     identity_key: SecretStr = Field(alias="LEADLINE_IDENTITY_KEY", description="Keys the hashes, 64 hex digits.")

@@ -34,11 +34,33 @@ def features(context: typer.Context) -> None:
 def monitor() -> None:
     """Watch a sample of leads: what is served of them equals the recompute from the lake, or is an alert.
 
-    LEADLINE_PARITY_SHARE says how large the sample is, LEADLINE_PARITY_SECONDS how often it is looked at.
+    LEADLINE_PARITY_SHARE says how large the sample is, LEADLINE_PARITY_SECONDS how often it is looked at. Every
+    LEADLINE_DRIFT_SECONDS the feature gate judges a snapshot: ranges, missing values, freshness, drift.
     """
     from features.app import run_monitor
+    from leadline.gate import trained_by
 
-    run_monitor(environment.settings(), environment.until_told_to_stop())
+    settings = environment.settings()
+    run_monitor(settings, environment.until_told_to_stop(), trained=trained_by(settings))
+
+
+@app.command()
+def gate(
+    html: Annotated[Path | None, typer.Option(help="Write the result as a page with plots as well.")] = None,
+    alerts: Annotated[
+        bool, typer.Option("--alerts", help="Show what the gates found in the last days instead.")
+    ] = False,
+) -> None:
+    """Judge a snapshot of what is served now: states, ranges, missing values, freshness, and each feature's drift.
+
+    Drift is from what the champion was trained on; without one, from the first snapshot. Exits with 1 if a suite found
+    something.
+    """
+    from leadline.gate import show_alerts, show_gate
+
+    if alerts:
+        return show_alerts(environment.settings(), console)
+    raise SystemExit(show_gate(environment.settings(), html, console))
 
 
 @app.command()

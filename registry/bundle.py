@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from quality.drift import Distribution
 from registry.calibrator import Calibrator
 from registry.ensemble import Ensemble, Vector
 from registry.errors import BundleError, BundleTampered, FeatureMismatch
@@ -22,7 +23,7 @@ MANIFEST_FILE = "bundle.json"
 LEAVES_FILE = "leaves.npz"
 
 
-class Reference(msgspec.Struct, frozen=True, kw_only=True):
+class Reference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a feature looked like in training. The figures are None if it was always missing."""
 
     null_rate: float  # 0–1
@@ -31,6 +32,7 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     p50: float | None
     p99: float | None
     maximum: float | None
+    distribution: Distribution | None = None  # what drift is measured against; bundles of before it have none
 
 
 class AgreedMinimum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from features.sampling import ACTIVE
 from ingestion.contracts.forwards import Forwards
 
 EVERY = timedelta(days=14)
-ACTIVE = timedelta(days=60)  # a lead that nothing was heard of for longer is not scored
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from quality.drift import distribution_of
 from registry.bundle import AgreedMinimum, Bundle, Manifest, Reference, save
 from registry.calibrator import Calibrator, Isotonic, Sigmoid
 from registry.errors import NotExportable
@@ -188,7 +189,7 @@ def _reference(column: Any) -> Reference:
     null_rate = 1.0 - len(known) / len(column)
     edges = np.quantile(known, [0.0, 0.01, 0.5, 0.99, 1.0]).tolist() if len(known) else [None] * 5
     names = ("minimum", "p01", "p50", "p99", "maximum")
-    return Reference(null_rate=null_rate, **dict(zip(names, edges, strict=True)))
+    return Reference(null_rate=null_rate, distribution=distribution_of(column), **dict(zip(names, edges, strict=True)))
 
 
 def _calibrator(trained: Trained) -> Calibrator:

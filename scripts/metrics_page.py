@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
-from features.metrics import FeatureMetrics, ParityMetrics
+from features.metrics import DriftMetrics, FeatureMetrics, ParityMetrics
 from ingestion.metrics import GateMetrics, HydrationMetrics, IngestionMetrics, LakeMetrics, ReceiverMetrics
 from scoring.metrics import ScoringMetrics
 
@@ -19,7 +19,7 @@ DECLARED: dict[str, tuple[type[Any], ...]] = {
     "leadline ingest": (IngestionMetrics, GateMetrics),
     "leadline lake": (LakeMetrics,),
     "leadline features": (FeatureMetrics, GateMetrics),
-    "leadline features monitor": (ParityMetrics, GateMetrics),
+    "leadline features monitor": (ParityMetrics, DriftMetrics, GateMetrics),
     "leadline serve, stream, enrich, ledger": (ScoringMetrics,),
 }
 _UNITS = ("seconds", "bytes", "messages", "records", "rows")

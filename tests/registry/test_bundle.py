@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from registry.bundle import Bundle
+from registry.bundle import Bundle, Reference
 from registry.errors import BundleError, BundleTampered, FeatureMismatch, NotExportable
 from registry.export import leaves_of
 
@@ -136,6 +136,13 @@ def test_half_a_bundle_is_refused(saved: Callable[..., Path]) -> None:
     (folder / "leaves.npz").unlink()
     with pytest.raises(BundleError, match=r"leaves\.npz"):
         Bundle.load(folder, version="1")
+
+
+def test_a_bundle_of_before_distributions_were_kept_is_what_it_was(saved: Callable[..., Path]) -> None:
+    known = Reference(null_rate=0.1, minimum=0.0, p01=0.0, p50=1.0, p99=4.0, maximum=9.0)
+    folder = saved(reference={"f0": known})
+    assert b"distribution" not in (folder / "bundle.json").read_bytes()
+    assert Bundle.load(folder, version="1").reference == {"f0": known}
 
 
 def test_an_unknown_manifest_field_is_refused(saved: Callable[..., Path]) -> None:

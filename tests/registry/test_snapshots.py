@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from features.sampling import ACTIVE
 from ingestion.contracts.event import LeadMerged, RawPointer
 from ingestion.contracts.forwards import Forwards
-from registry.snapshots import ACTIVE, Known, Snapshot, grid, snapshots
+from registry.snapshots import Known, Snapshot, grid, snapshots
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
