@@ -8,11 +8,14 @@ from typing import Any, Self
 
 from feast import FeatureStore
 from feast.repo_config import RepoConfig
+from sqlalchemy import NullPool, QueuePool
 
 from features.feature_set import FeatureSet, named
 from ingestion.settings import PlatformSettings
 
 PROJECT = "leadline"
+REGISTRY_SECONDS = 60  # for which a process that asks through Feast's cache may see the registry as it was
+CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +34,13 @@ class FeaturePaths:
         return cls(settings.lake.absolute(), folder / "registry.db", folder / "online.db" if embedded else None)
 
 
-def feast_config(settings: PlatformSettings, patience: float | None = None) -> RepoConfig:
+def feast_config(settings: PlatformSettings, patience: float | None = None, *, applies: bool = False) -> RepoConfig:
     """Feast's configuration: SQLite or Redis online, the lake offline, no telemetry.
 
     Args:
         settings: the platform's.
         patience: seconds to wait for Redis, where the settings do not say; else for ever. SQLite's readers never wait.
+        applies: make the registry's tables where they are missing; who only reads it needs no right to.
     """
     paths = FeaturePaths.of(settings)
     online: dict[str, Any] = (
@@ -47,11 +51,26 @@ def feast_config(settings: PlatformSettings, patience: float | None = None) -> R
     return RepoConfig(
         project=PROJECT,
         provider="local",
-        registry={"path": str(paths.registry), "cache_ttl_seconds": 0},  # 0: read once; `apply` is a deployment
+        registry=registry_config(settings, applies=applies),
         online_store=online,
         offline_store={"type": "features.offline_store.LakeOfflineStore"},
         entity_key_serialization_version=3,
     )
+
+
+def registry_config(settings: PlatformSettings, *, applies: bool = False) -> dict[str, Any]:
+    """Where Feast's registry is. `applies` as of `feast_config`."""
+    if not settings.feast_registry:  # 0: read once; `apply` is a deployment
+        return {"path": str(FeaturePaths.of(settings).registry), "cache_ttl_seconds": 0}
+    # A reader asks at its start: a connection that idles behind each store of each worker would be Postgres' to keep.
+    pool = QueuePool if applies else NullPool
+    return {
+        "registry_type": "sql",
+        "path": settings.feast_registry,
+        "cache_ttl_seconds": REGISTRY_SECONDS,
+        "schema_mode": "auto" if applies else "verify",
+        "sqlalchemy_config_kwargs": {"poolclass": pool, "connect_args": {"connect_timeout": CONNECT_SECONDS}},
+    }
 
 
 def _impatient(address: str, patience: float | None) -> str:
@@ -66,6 +85,6 @@ def feature_set(settings: PlatformSettings) -> FeatureSet:
     return named(settings.feature_set)
 
 
-def open_feast(settings: PlatformSettings, patience: float | None = None) -> FeatureStore:
-    """Feast on this platform's stores; `patience` as of `feast_config`."""
-    return FeatureStore(config=feast_config(settings, patience))
+def open_feast(settings: PlatformSettings, patience: float | None = None, *, applies: bool = False) -> FeatureStore:
+    """Feast on this platform's stores; `patience` and `applies` as of `feast_config`."""
+    return FeatureStore(config=feast_config(settings, patience, applies=applies))
