@@ -51,16 +51,9 @@ def names(settings: PlatformSettings) -> list[list[str]]:
 
 
 def stored(url: str) -> list[Any]:
+    kinds = ["entities", "data_sources", "feature_views", "on_demand_feature_views", "feature_services", "permissions"]
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        tables = (
-            "entities",
-            "data_sources",
-            "feature_views",
-            "on_demand_feature_views",
-            "feature_services",
-            "permissions",
-        )
-        tables = (*tables, "feature_view_version_history")
+        tables = [*kinds, "feature_view_version_history"]
         return [connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall() for table in tables]
 
 
