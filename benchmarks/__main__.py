@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import feature_read, identity, ingestion, pipeline, point_in_time, receiver, scoring, soak
+from benchmarks import engines, feature_read, identity, ingestion, pipeline, point_in_time, receiver, scoring, soak
 from benchmarks.result import Result
 from leadline import environment
 from leadline.errors import LeadlineError
@@ -30,6 +30,7 @@ class Which(StrEnum):
     SOAK = "soak"
     POINT_IN_TIME = "point-in-time"
     FEATURE_READ = "feature-read"
+    ENGINES = "engines"
 
 
 def main(
@@ -40,6 +41,7 @@ def main(
         int, typer.Option(min=1, help="About how many go through one long-lived worker.")
     ] = 2_000_000,
     examples: Annotated[int, typer.Option(min=20_000, help="How many a training set has, at most.")] = 1_000_000,
+    lake_events: Annotated[int, typer.Option(min=8_000, help="How many the engines compute from.")] = 1_600_000,
     rounds: Annotated[int, typer.Option(min=5, help="Rounds of each comparison.")] = 7,
     home: Annotated[Path | None, typer.Option(help="What a demo has left. Default: .local, or LEADLINE_HOME.")] = None,
     out: Annotated[Path, typer.Option(help="Where results and the homes made for them go.")] = Path(".local/bench"),
@@ -59,6 +61,7 @@ def main(
         Which.SOAK: lambda: soak.run(folder, events=soak_events, console=console),
         Which.POINT_IN_TIME: lambda: point_in_time.run(folder, examples=examples, rounds=rounds, console=console),
         Which.FEATURE_READ: lambda: feature_read.run(folder, home=demo, rounds=rounds, console=console),
+        Which.ENGINES: lambda: engines.run(folder, events=lake_events, rounds=rounds, console=console),
         Which.SCORING: lambda: scoring.run(folder, home=demo, rounds=rounds, console=console),
     }
     for which, run in runs.items():

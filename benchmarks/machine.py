@@ -76,6 +76,12 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def peak_bytes(pid: int) -> int:
+    """The most memory that a process has held so far (proc_pid_status(5))."""
+    told = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2]
+    return int(told.split()[0]) * 1024
+
+
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
     """What this thread does and starts in the `with` block runs on one core, where there are several."""

@@ -15,7 +15,7 @@ from features.metrics import DriftMetrics, FeatureMetrics, ParityMetrics
 from features.monitor import Monitor
 from features.parting import HeldInLake
 from features.rebuild import keep_whole
-from features.settings import feature_set
+from features.settings import feature_set, offline_engine
 from features.snapshot_gate import SnapshotGate, SnapshotWatch, Trained, untrained
 from features.store import OnlineStore
 from features.worker import FeatureWorker
@@ -32,7 +32,8 @@ FEATURES_GROUP = "leadline-features"
 
 def comparison_of(settings: PlatformSettings) -> Comparison:
     """What compares this platform's served features with the recompute."""
-    return Comparison(settings.lake.absolute(), OnlineStore.open(settings), feature_set(settings))
+    lake, engine = settings.lake.absolute(), offline_engine(settings.offline_engine)
+    return Comparison(lake, OnlineStore.open(settings), feature_set(settings), engine=engine)
 
 
 def snapshot_gate(settings: PlatformSettings, trained: Trained = untrained) -> SnapshotGate:

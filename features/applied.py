@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+from features.facts import Told
 from features.fold import MERGES
-from features.recompute import Told
 from features.refold import events_held, is_complete, origins, persons
 from ingestion.contracts.event import Event, LeadMerged
 from ingestion.contracts.forwards import Forwarding
@@ -37,14 +37,14 @@ class Applied:
         self._splits = read_splits(lake)
         self._forwardings: list[Forwarding] = [*self._merges(lake), *self._splits]
 
-    def of_lead(self, lead: str) -> list[Told] | None:
-        """What moves a lead's own features; None if the lake does not have it all yet."""
+    def of_lead(self, lead: str, account: str | None) -> list[Told] | None:
+        """What moves the own features of a lead of this account; None if the lake does not have it all yet."""
         marks = self._leads[lead]
         events = (event for origin in origins(marks) for event in self._by_lead[origin])
         held = list(events_held(events, marks, self._splits))
         if not is_complete(held, marks):
             return None
-        return [Told(event, lead, event.account and UNHEARD, lead) for event, _ in held]
+        return [Told(event, lead, account, event.account and UNHEARD, lead) for event, _ in held]
 
     def of_account(self, account: str) -> list[Told] | None:
         """What moves an account's features; None if the lake does not have it all yet."""
@@ -55,7 +55,7 @@ class Applied:
         found |= {(f"{account}{MERGES}{each.raw.stream}", each.position) for each in self._forwardings}
         if not heard or not all(mark in found for mark in marks.items()):
             return None
-        return [Told(event, None, account, person_of(event)) for event in heard]
+        return [Told(event, None, None, account, person_of(event)) for event in heard]
 
     def unapplied_since(self, lead: str) -> datetime | None:
         """When the oldest event that was sent for the lead and is not in its row was received; None if there is none.

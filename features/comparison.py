@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
 from features.applied import Applied
+from features.duck import ONE_MACHINE
+from features.engine import Engine
+from features.facts import Told
 from features.feature_set import FeatureSet
 from features.history import ACCOUNT, LEAD
 from features.online_rows import Fault, Key, OnlineRows
-from features.recompute import Told, recompute
+from features.recompute import recompute
 from features.rows import AccountRow, LeadRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
 
@@ -96,10 +99,12 @@ class Comparison:
         online: OnlineStore,
         features: FeatureSet,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        engine: Engine = ONE_MACHINE,
     ) -> None:
         self._lake = lake
         self._online = online
         self._features = features
+        self._engine = engine
         self._clock = clock
 
     def look(self, leads: Collection[str], due: Mapping[Key, int]) -> Look:
@@ -128,18 +133,16 @@ class Comparison:
     ) -> dict[str, dict[str, float | None]]:
         """The features of each lead that should be served, where the lake has all that was applied."""
         told: list[Told] = []
-        asked: dict[str, str | None] = {}
         heard = {account: applied.of_account(account) for account, row in accounts.right.items() if row}
         for lead, row in rows.right.items():
             if not _lives(row) or heard.get(row.account or "", ()) is None:
                 continue
-            events = applied.of_lead(lead)
-            if events is not None:
-                asked[lead] = row.account
-                told += events
+            told += applied.of_lead(lead, row.account) or ()
+        if not told:
+            return {}
         for events in heard.values():
             told += events or ()
-        return recompute(told, asked, as_of, self._features) if asked else {}
+        return recompute(told, as_of, self._features, self._engine)
 
     def _compared(
         self,

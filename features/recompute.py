@@ -6,47 +6,30 @@ declared (`features.feature_set`); windows, newest values and accounts are SQL. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import duckdb
 import pyarrow as pa
+from deltalake import DeltaTable
 
-from features.activity import Facts, Item
-from features.clock import DAY, HOUR, SECOND, micros
+from features.activity import Item
+from features.duck import ONE_MACHINE
+from features.engine import Database, Engine
+from features.facts import FACTS, Telling, Told, facts_of
 from features.feature_set import FeatureSet
 from features.language import Entity, Reading, reading_at
-from features.language.keep import hashed, scaled
 from features.language.window import Hop
 from features.state import ITEM_DAYS
-from ingestion.contracts.event import Event, LeadMerged
-from ingestion.contracts.forwards import Forwarding, Forwards
-from ingestion.lake import read_forwardings, scan_events
+from ingestion.contracts.event import RecordKind
+from ingestion.lake import events_path, read_forwardings
 
-FACTS = pa.schema(
-    [
-        ("lead", pa.string()),  # whom the event's lead has become
-        ("account", pa.string()),  # that the event was sent for
-        ("person", pa.string()),  # whom the account knows the lead as
-        ("company", pa.bool_()),  # said of the company
-        ("code", pa.int64()),  # slot
-        ("thing", pa.string()),  # of an item: the ticket or deal
-        ("number", pa.float64()),
-        ("word", pa.string()),
-        ("scaled", pa.int64()),  # the number in thousandths
-        ("hash", pa.int64()),  # of number or word
-        ("id", pa.string()),
-        ("t", pa.int64()),  # µs; the rest are whole units of it, for integers are divided differently everywhere
-        ("second", pa.int64()),
-        ("hour", pa.int64()),
-        ("day", pa.int64()),
-    ]
-)
-LEADS = pa.schema([("lead", pa.string()), ("account", pa.string())])
-ACCOUNTS = pa.schema([("account", pa.string())])
+Values = Mapping[str, float | None]
 
+_KNOWN = """
+    leads AS (SELECT DISTINCT lead, home AS account FROM facts WHERE lead IS NOT NULL),
+    accounts AS (SELECT DISTINCT account FROM facts WHERE account IS NOT NULL)"""
 # Whose features they are, and the facts that are theirs.
 _KEYS = {
     Entity.LEAD: "SELECT lead AS key FROM leads",
@@ -64,8 +47,25 @@ _THEIRS = {
 _OPENS = ", ".join(str(item.slot) for item in Item if item.opens)
 
 
-def _question(entity: Entity, columns: Sequence[str], at: Reading) -> str:
-    """A row of aggregates for every key; standard SQL, of which DuckDB and Spark know each word."""
+def _question(features: FeatureSet, at: Reading) -> str:
+    """A row for every lead, in standard SQL of which DuckDB and Spark know each word; features go by their places."""
+    joined = ""
+    for entity in Entity:
+        columns = [
+            f"{feature.expression.sql(at)} AS f{place}"
+            for place, feature in enumerate(features.features)
+            if feature.expression.of is entity
+        ]
+        of, key = entity.name.lower(), "account" if entity is Entity.ACCOUNT else "lead"
+        joined += f" LEFT JOIN ({_aggregates(entity, columns, at)}) AS of_{of} ON of_{of}.key = leads.{key}"
+    places = ", ".join(f"f{place}" for place in range(len(features.features)))
+    return f"""
+        WITH {_KNOWN}
+        SELECT leads.lead, leads.account, of_account.key IS NOT NULL AS known, {places} FROM leads {joined}"""  # noqa: S608
+
+
+def _aggregates(entity: Entity, columns: Sequence[str], at: Reading) -> str:
+    """A row of aggregates for every key."""
     kept = f"day >= {at.tiles[Hop.DAY] - ITEM_DAYS}"
     return f"""
         WITH theirs AS ({_THEIRS[entity]}),
@@ -81,7 +81,7 @@ def _question(entity: Entity, columns: Sequence[str], at: Reading) -> str:
                 OVER (PARTITION BY key, thing) = 1 AS open
             FROM ordered
         )
-        SELECT keys.key, {", ".join(columns)}
+        SELECT {", ".join(["keys.key", *columns])}
         FROM ({_KEYS[entity]}) AS keys LEFT JOIN told ON told.key = keys.key GROUP BY keys.key"""  # noqa: S608
 
 
@@ -94,51 +94,44 @@ class Mismatch(NamedTuple):
     recomputed: float | None
 
 
-class Told(NamedTuple):
-    """An event, and whose features it moves."""
-
-    event: Event
-    lead: str | None
-    account: str | None  # None: the event was sent for none, and what it says of a company is the lead's own
-    person: str  # whom the account knows the lead as
-
-
-def batch_recompute(lake: Path, as_of: datetime, features: FeatureSet) -> dict[str, dict[str, float | None]]:
+def batch_recompute(
+    lake: Path, as_of: datetime, features: FeatureSet, engine: Engine = ONE_MACHINE
+) -> dict[str, dict[str, float | None]]:
     """Every lead's features as of an aware moment that is not before the newest event, by the id it has now."""
-    events, forwardings = list(scan_events(lake)), read_forwardings(lake)
-    forwards, accounts = Forwards(forwardings), _accounts(events, forwardings)
-    told = [Told(event, forwards.of(event), event.account, _person(event, forwards, accounts)) for event in events]
-    return recompute(told, {each.lead: accounts.get(each.lead) for each in told if each.lead}, as_of, features)
+    return _by_lead(features_table(lake, as_of, features, engine), features)
+
+
+def features_table(lake: Path, as_of: datetime, features: FeatureSet, engine: Engine = ONE_MACHINE) -> pa.Table:
+    """As `batch_recompute`: columns `lead`, `account` and one for each feature, in no order."""
+    with engine.database() as database:
+        if DeltaTable.is_deltatable(str(events_path(lake))):
+            database.open("events", events_path(lake))
+            bodies = f"SELECT body FROM events WHERE record = '{RecordKind.EVENT.value}'"  # noqa: S608
+            database.derive("facts", bodies, Telling(features, read_forwardings(lake)), FACTS)
+        else:
+            database.put("facts", FACTS.empty_table())
+        return _answered(database, as_of, features)
 
 
 def recompute(
-    told: Sequence[Told], accounts: Mapping[str, str | None], as_of: datetime, features: FeatureSet
+    told: Iterable[Told], as_of: datetime, features: FeatureSet, engine: Engine = ONE_MACHINE
 ) -> dict[str, dict[str, float | None]]:
-    """The features of some leads as of an aware moment that is not before the newest event.
+    """The features of the leads that are told of, as of an aware moment that is not before the newest event.
 
     Args:
-        told: everything that these leads' and accounts' features rest on; what is of others is left out.
-        accounts: the leads that are asked about, each with its account.
+        told: everything that these leads' and their accounts' features rest on; what is of others is left out.
+        as_of: the moment.
+        features: the declarations.
+        engine: what computes.
     """
-    with duckdb.connect(":memory:", config={"threads": 2}) as database:
-        database.register("facts", _facts(told, features))
-        database.register("leads", _table(LEADS, list(accounts.items())))
-        database.register("accounts", _table(ACCOUNTS, [(each,) for each in {each.account for each in told} - {None}]))
-        values = _values(database, features, reading_at(None, None, as_of))
-    return {
-        lead: {
-            feature.name: values[feature.name].get(account if feature.of_account else lead)
-            for feature in features.features
-        }
-        for lead, account in accounts.items()
-    }
+    with engine.database() as database:
+        database.put("facts", facts_of(told, features))
+        return _by_lead(_answered(database, as_of, features), features)
 
 
-def compare(
-    served: Mapping[str, Mapping[str, float | None]], recomputed: Mapping[str, Mapping[str, float | None]]
-) -> list[Mismatch]:
+def compare(served: Mapping[str, Values], recomputed: Mapping[str, Values]) -> list[Mismatch]:
     """Every feature that is not exactly equal; a lead that one side lacks has no value there."""
-    nothing: Mapping[str, float | None] = {}
+    nothing: Values = {}
     return [
         Mismatch(lead, name, ours.get(name), theirs.get(name))
         for lead in sorted({*served, *recomputed})
@@ -148,62 +141,22 @@ def compare(
     ]
 
 
-def _values(database: Any, features: FeatureSet, at: Reading) -> dict[str, dict[str | None, float | None]]:
-    """What SQL finds for each feature, by lead or account."""
-    values: dict[str, dict[str | None, float | None]] = {}
-    for entity in Entity:
-        asked = [feature for feature in features.features if feature.expression.of is entity]
-        if not asked:
-            continue
-        rows = database.execute(_question(entity, [each.expression.sql(at) for each in asked], at)).fetchall()
-        for place, feature in enumerate(asked, start=1):
-            values[feature.name] = {row[0]: feature.expression.finish(row[place]) for row in rows}
-    return values
+def _answered(database: Database, as_of: datetime, features: FeatureSet) -> pa.Table:
+    """The facts' answer, finished by the expressions; whoever has no account that is known lacks its features."""
+    found = database.ask(_question(features, reading_at(None, None, as_of)))
+    known = found["known"].to_pylist()
+    table = found.select(["lead", "account"])
+    for place, feature in enumerate(features.features):
+        values = zip(found[f"f{place}"].to_pylist(), known, strict=True)
+        finish, always = feature.expression.finish, not feature.of_account
+        column = [finish(value) if always or is_known else None for value, is_known in values]
+        table = table.append_column(feature.name, pa.array(column, pa.float64()))
+    return table
 
 
-def _facts(told: Iterable[Told], features: FeatureSet) -> pa.Table:
-    rows: list[tuple[object, ...]] = []
-    for event, *who in told:
-        t = micros(event.time)
-        when = event.id, t, t // SECOND, t // HOUR, t // DAY
-        rows += [(*who, *said, *when) for said in _said(features.facts_of(event))]
-    return _table(FACTS, rows)
-
-
-def _said(facts: Facts) -> Iterator[tuple[object, ...]]:
-    """Company, code, thing, number, word, scaled and hash of each fact."""
-    for kind in facts.kinds:
-        yield False, kind, None, None, None, None, None
-    for company, values in ((False, facts.values), (True, facts.company)):
-        for slot, value in values:
-            told = (None, value) if isinstance(value, str) else (value, None)
-            yield company, slot, None, *told, scaled(value), hashed(value)
-    for item, thing, number in facts.items:
-        yield False, item, f"{Item(item).thing} {thing}", number, None, scaled(number), None
-
-
-def _accounts(events: Iterable[Event], forwardings: Iterable[Forwarding]) -> dict[str, str | None]:
-    """The account of each lead id; an id has one for ever (ADR 4)."""
-    accounts = {event.lead: event.account for event in events}
-    for forwarding in forwardings:
-        if isinstance(forwarding, LeadMerged):
-            accounts[forwarding.survivor] = forwarding.survivor_account
-        else:
-            accounts |= {part.lead: part.account for part in forwarding.parts}
-    return accounts
-
-
-def _person(event: Event, forwards: Forwards, accounts: Mapping[str, str | None]) -> str:
-    """Who the event's lead is to its account, which sees it become others until it leaves for another account."""
-    person = event.lead
-    for step in forwards.way(event):
-        person = step.lead
-        if accounts.get(person) != event.account:
-            break
-    return person
-
-
-def _table(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.Table:
-    columns: Iterable[Iterable[object]] = zip(*rows, strict=True) if rows else [[] for _ in schema]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
+def _by_lead(table: pa.Table, features: FeatureSet) -> dict[str, dict[str, float | None]]:
+    rows = zip(*(table[name].to_pylist() for name in features.names), strict=True)
+    return {
+        lead: dict(zip(features.names, row, strict=True))
+        for lead, row in zip(table["lead"].to_pylist(), rows, strict=True)
+    }

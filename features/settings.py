@@ -10,6 +10,8 @@ from feast import FeatureStore
 from feast.repo_config import RepoConfig
 from sqlalchemy import NullPool, QueuePool
 
+from features.engine import Engine
+from features.errors import SparkMissing
 from features.feature_set import FeatureSet, named
 from ingestion.settings import PlatformSettings
 
@@ -88,3 +90,22 @@ def feature_set(settings: PlatformSettings) -> FeatureSet:
 def open_feast(settings: PlatformSettings, patience: float | None = None, *, applies: bool = False) -> FeatureStore:
     """Feast on this platform's stores; `patience` and `applies` as of `feast_config`."""
     return FeatureStore(config=feast_config(settings, patience, applies=applies))
+
+
+def offline_engine(name: str) -> Engine:
+    """What computes over the lake, as `LEADLINE_OFFLINE_ENGINE` names it: DuckDB, or Spark by its master.
+
+    Raises:
+        SparkMissing: it is to be Spark, which is not installed.
+    """
+    if name == "duckdb":
+        from features.duck import ONE_MACHINE
+
+        return ONE_MACHINE
+    try:
+        from features.spark import Spark
+    except ImportError as error:
+        raise SparkMissing(
+            f"LEADLINE_OFFLINE_ENGINE={name}: there is no {error.name} here; install leadline[spark], or say duckdb"
+        ) from error
+    return Spark(name)

@@ -123,6 +123,12 @@ class PlatformSettings(HydrationSettings):
         pattern=r"^[A-Za-z_][\w.]*:\w+$",
         description="The declared features to fold and serve, `module:name`.",
     )
+    offline_engine: str = Field(
+        "duckdb",
+        alias="LEADLINE_OFFLINE_ENGINE",
+        pattern=r"^(duckdb|local(\[.+\])?|yarn|(spark|k8s)://\S+)$",
+        description="Computes features from the lake: `duckdb`, or Spark by its master, as `local[2]`, `spark://…`.",
+    )
     lineage_file: Path | None = Field(
         None, alias="LEADLINE_LINEAGE_FILE", description="File that gets OpenLineage events, one a line; none if empty."
     )

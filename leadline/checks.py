@@ -13,7 +13,7 @@ import pandas as pd
 
 from features.parity import online_features
 from features.recompute import batch_recompute, compare
-from features.settings import feature_set
+from features.settings import feature_set, offline_engine
 from features.training import point_in_time
 from ingestion import duplicates
 from ingestion.contracts.event import MAX_PARTS, Actor, Event
@@ -112,7 +112,7 @@ def compare_recompute(settings: PlatformSettings) -> tuple[int, int]:
     leads = newest_leads(settings)
     as_of = _settled_moment()
     online = online_features(settings, [(lead, account) for lead, account, _ in leads], as_of)
-    recomputed = batch_recompute(settings.lake, as_of, feature_set(settings))
+    recomputed = batch_recompute(settings.lake, as_of, feature_set(settings), offline_engine(settings.offline_engine))
     return len(recomputed), len({mismatch.lead for mismatch in compare(online, recomputed)})
 
 

@@ -83,6 +83,17 @@ def parity(
 
 
 @app.command()
+def recompute(out: Annotated[Path, typer.Argument(help="The Parquet file to write.")]) -> None:
+    """Compute every lead's features as they are now from the lake's events: a row a lead, a column a feature.
+
+    LEADLINE_OFFLINE_ENGINE says what computes: DuckDB on this machine, or Spark.
+    """
+    from leadline.recomputing import write_features
+
+    write_features(environment.settings(), out, console)
+
+
+@app.command()
 def rebuild(
     leads: Annotated[list[str] | None, typer.Argument(help="Lead ids (ld_…), with their accounts.")] = None,
     every: Annotated[

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,8 @@ import hypothesis
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from features.engine import Engine
+from features.settings import offline_engine
 from leadline.broker import BrokerSetupError, open_broker
 
 # On busy cores scikit-learn's threads wait for one another longer than they work, here and in every process started.
@@ -187,6 +190,35 @@ def redis_address(_redis_server: str) -> str:
         connection.sendall(b"FLUSHALL\r\n")
         assert connection.recv(16).startswith(b"+OK")
     return _redis_server
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A real Spark on two threads, set up for small data as anybody's is: by its own files."""
+    if find_spec("pyspark") is None:
+        missing("Spark", "install leadline[spark]")
+    if shutil.which("java") is None:
+        missing("Spark", "no Java 17 or newer")
+    from pyspark.sql import SparkSession
+
+    folder = tmp_path_factory.mktemp("spark")
+    small = {
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        "spark.local.dir": folder,
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # to compile a question takes longer than to answer it
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.shuffle.partitions": 2,
+    }
+    (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in small.items()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_CONF_DIR", str(folder))
+        engine = offline_engine("local[2]")
+        with engine.database():
+            yield engine
+        found = SparkSession.getActiveSession()
+        assert found is not None
+        found.stop()
 
 
 @contextmanager

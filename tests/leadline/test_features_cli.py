@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from redis import Redis
 from typer.testing import CliRunner
 
 from features.store import OnlineStore
+from ingestion.contracts.event import encode_json
+from ingestion.lake import EventsTable, event_row
 from ingestion.settings import PlatformSettings
 from leadline import environment
 from leadline.cli import app
@@ -47,6 +50,16 @@ def test_all_come_back_and_a_second_run_finds_nothing_to_do(platform: PlatformSe
 def test_named_leads_come_back_with_their_account(platform: PlatformSettings) -> None:
     assert "2 rows of these leads and their accounts, 2 of them came back." in leadline("rebuild", "ld_2")
     assert set(served(platform)) == {"ld_2"}
+
+
+def test_every_lead_s_features_are_written_as_a_table(platform: PlatformSettings, tmp_path: Path) -> None:
+    lake = EventsTable(platform.lake)
+    event = event_of(page("/pricing"), at=NOW, lead="ld_2", account=ACCOUNTS["ld_2"])
+    lake.append([event_row(event, encode_json(event))], {"test": 1})
+    out = tmp_path / "features.parquet"
+    assert "features of 1 leads" in leadline("recompute", str(out))
+    (row,) = pq.read_table(out).to_pylist()
+    assert (row["lead"], row["account"], row["account_active_people_30d"]) == ("ld_2", ACCOUNTS["ld_2"], 1.0)
 
 
 def test_nobody_rebuilds_everything_by_forgetting_a_word(platform: PlatformSettings) -> None:
