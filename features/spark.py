@@ -66,13 +66,13 @@ class SparkDatabase:
         self._session.createDataFrame(rows).createOrReplaceTempView(name)
 
     def open(self, name: str, path: Path) -> None:
-        """See `Database`."""
+        """See `Database`. The path is a file system's, whatever a cluster takes for its own."""
         stored = DeltaTable(str(path)).to_pyarrow_dataset()
         if not stored.files:  # Spark would not know what to read
             self.put(name, stored.schema.empty_table())
             return
-        reader = self._session.read.schema(from_arrow_schema(stored.schema)).option("basePath", str(path))
-        reader.parquet(*[str(path / file) for file in stored.files]).createOrReplaceTempView(name)
+        reader = self._session.read.schema(from_arrow_schema(stored.schema)).option("basePath", f"file://{path}")
+        reader.parquet(*[f"file://{path / file}" for file in stored.files]).createOrReplaceTempView(name)
 
     def derive(self, name: str, sql: str, through: Batches, schema: pa.Schema) -> None:
         """See `Database`. It is made once and kept, on disk where memory ends: a question reads it several times."""

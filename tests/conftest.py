@@ -193,10 +193,15 @@ def redis_address(_redis_server: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A real Spark on two threads, set up for small data as anybody's is: by its own files."""
+def pyspark() -> None:
+    """That Spark is installed; it need not be able to start."""
     if find_spec("pyspark") is None:
         missing("Spark", "install leadline[spark]")
+
+
+@pytest.fixture(scope="session")
+def spark(pyspark: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A real Spark on two threads, set up for small data as anybody's is: by its own files."""
     if shutil.which("java") is None:
         missing("Spark", "no Java 17 or newer")
     from pyspark.sql import SparkSession

@@ -142,6 +142,7 @@ def test_a_lake_without_events_has_no_leads(engine: Engine, tmp_path: Path) -> N
     assert batch_recompute(tmp_path, NOW, LEAD_SCORING, engine) == {}
 
 
+@pytest.mark.usefixtures("pyspark")
 def test_without_java_one_is_told_what_to_install(tmp_path: Path) -> None:
     program = "from features.spark import Spark\nwith Spark('local[1]').database(): pass"
     nowhere = {"JAVA_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
