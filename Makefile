@@ -69,4 +69,4 @@ lock: $(STAMP) ## Resolve the requirements anew (after a change of pyproject.tom
 	@$(LOCK) requirements/uv.in -o requirements/uv.txt
 	@$(LOCK) pyproject.toml --all-extras -c requirements/constraints.in -o requirements/all.txt
 	@$(LOCK) pyproject.toml requirements/build.in --extra stream --extra features --extra scorer --extra train \
-		--extra postgres --extra tracing --extra lineage -c requirements/constraints.in -c requirements/all.txt -o requirements/run.txt
+		--extra postgres --extra tracing --extra lineage --extra ui -c requirements/constraints.in -c requirements/all.txt -o requirements/run.txt

@@ -13,7 +13,7 @@ from sqlalchemy import NullPool, QueuePool
 from features.engine import Engine
 from features.errors import SparkMissing
 from features.feature_set import FeatureSet, named
-from ingestion.settings import PlatformSettings
+from ingestion.settings import PlatformSettings, RegistrySettings
 
 PROJECT = "leadline"
 REGISTRY_SECONDS = 60  # for which a process that asks through Feast's cache may see the registry as it was
@@ -31,9 +31,8 @@ class FeaturePaths:
     @classmethod
     def of(cls, settings: PlatformSettings) -> Self:
         """The paths that the settings imply. The registry lies beside the lake, which every worker shares."""
-        folder = settings.lake.absolute().parent / "feast"
-        embedded = settings.online_store == "sqlite"
-        return cls(settings.lake.absolute(), folder / "registry.db", folder / "online.db" if embedded else None)
+        registry, embedded = registry_file(settings), settings.online_store == "sqlite"
+        return cls(settings.lake.absolute(), registry, registry.with_name("online.db") if embedded else None)
 
 
 def feast_config(settings: PlatformSettings, patience: float | None = None, *, applies: bool = False) -> RepoConfig:
@@ -60,10 +59,18 @@ def feast_config(settings: PlatformSettings, patience: float | None = None, *, a
     )
 
 
-def registry_config(settings: PlatformSettings, *, applies: bool = False) -> dict[str, Any]:
-    """Where Feast's registry is. `applies` as of `feast_config`."""
+def registry_file(settings: RegistrySettings) -> Path:
+    """Where the registry is that no setting names."""
+    return settings.lake.absolute().parent / "feast" / "registry.db"
+
+
+def registry_config(settings: RegistrySettings, *, applies: bool = False) -> dict[str, Any]:
+    """Where Feast's registry is. `applies` as of `feast_config`: who does not cannot write it in Postgres at all."""
     if not settings.feast_registry:  # 0: read once; `apply` is a deployment
-        return {"path": str(FeaturePaths.of(settings).registry), "cache_ttl_seconds": 0}
+        return {"path": str(registry_file(settings)), "cache_ttl_seconds": 0}
+    connect: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS}
+    if not applies:
+        connect["options"] = "-c default_transaction_read_only=on"
     # A reader asks at its start: a connection that idles behind each store of each worker would be Postgres' to keep.
     pool = QueuePool if applies else NullPool
     return {
@@ -71,7 +78,7 @@ def registry_config(settings: PlatformSettings, *, applies: bool = False) -> dic
         "path": settings.feast_registry,
         "cache_ttl_seconds": REGISTRY_SECONDS,
         "schema_mode": "auto" if applies else "verify",
-        "sqlalchemy_config_kwargs": {"poolclass": pool, "connect_args": {"connect_timeout": CONNECT_SECONDS}},
+        "sqlalchemy_config_kwargs": {"poolclass": pool, "connect_args": connect},
     }
 
 

@@ -89,7 +89,31 @@ class HydrationSettings(ReceiverSettings):
         return {"group.instance.id": f"{group}-{self.instance}"} if self.instance else {}
 
 
-class PlatformSettings(HydrationSettings):
+class RegistrySettings(HydrationSettings):
+    """What Feast's UI needs: where the registry is, and who says who somebody is. It opens no store, holds no key."""
+
+    lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
+    feast_registry: str = Field(
+        "",
+        alias="LEADLINE_FEAST_REGISTRY",
+        pattern=r"^(postgresql\+psycopg://\S+)?$",
+        description="SQLAlchemy URL of Feast's registry in Postgres; a file beside the lake if empty.",
+    )
+    oidc_discovery_url: str = Field(
+        "",
+        alias="LEADLINE_OIDC_DISCOVERY_URL",
+        pattern=r"^(https?://[^\s@]+)?$",
+        description="OpenID Connect discovery document of who lets people see Feast's UI; everybody may if empty.",
+    )
+    oidc_client: str = Field(
+        "leadline", alias="LEADLINE_OIDC_CLIENT", description="The client that tokens are for and have roles of."
+    )
+
+    def _embedded(self) -> dict[str, str | Path]:
+        return super()._embedded() | {"lake": self.home / "lake"}
+
+
+class PlatformSettings(RegistrySettings):
     """Where the platform's brokers and stores are, and its keys."""
 
     tenant: str = Field("demo", alias="LEADLINE_TENANT", pattern=r"^[a-z0-9-]{1,40}$", description="In event sources.")
@@ -107,15 +131,8 @@ class PlatformSettings(HydrationSettings):
         alias="LEADLINE_IDENTITY_LISTS",
         description="Folder of additions to the lists of role mailboxes, throw-away and free-mail domains.",
     )
-    lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
     online_store: str = Field(
         "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."
-    )
-    feast_registry: str = Field(
-        "",
-        alias="LEADLINE_FEAST_REGISTRY",
-        pattern=r"^(postgresql\+psycopg://\S+)?$",
-        description="SQLAlchemy URL of Feast's registry in Postgres; a file beside the lake if empty.",
     )
     feature_set: str = Field(
         "features.definitions:LEAD_SCORING",
@@ -182,7 +199,7 @@ class PlatformSettings(HydrationSettings):
 
     def _embedded(self) -> dict[str, str | Path]:
         mlflow = f"sqlite:///{self.home}/mlflow.db"
-        return super()._embedded() | {"lake": self.home / "lake", "mlflow_tracking_uri": mlflow}
+        return super()._embedded() | {"mlflow_tracking_uri": mlflow}
 
     def as_tenant(self) -> Tenant:
         """What source adapters know of the firm whose events these are."""
@@ -217,6 +234,11 @@ def load_receiver() -> ReceiverSettings:
 def load_hydration() -> HydrationSettings:
     """The settings of hydration. Raises what `load` raises."""
     return _from_environment(HydrationSettings)
+
+
+def load_registry() -> RegistrySettings:
+    """The settings of Feast's UI. Raises what `load` raises."""
+    return _from_environment(RegistrySettings)
 
 
 def _from_environment(kind: type[Settings]) -> Settings:

@@ -11,9 +11,11 @@ from ingestion.settings import (
     HydrationSettings,
     PlatformSettings,
     ReceiverSettings,
+    RegistrySettings,
     load,
     load_hydration,
     load_receiver,
+    load_registry,
 )
 from leadline import keys
 
@@ -56,6 +58,12 @@ def hydration_settings() -> HydrationSettings:
     """Hydration's settings; the broker of an embedded home is found as `settings` finds it, its secrets are not."""
     _find_embedded_broker(home())
     return load_hydration()
+
+
+def registry_settings() -> RegistrySettings:
+    """The settings of Feast's UI; secrets of an embedded home are not read."""
+    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    return load_registry()
 
 
 def _find_embedded_broker(folder: Path) -> None:

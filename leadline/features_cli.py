@@ -94,6 +94,22 @@ def recompute(out: Annotated[Path, typer.Argument(help="The Parquet file to writ
 
 
 @app.command()
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8888,
+) -> None:
+    """Show Feast's registry as pages: entities, views, services, permissions. Nothing can be changed there.
+
+    Whoever reaches the port may look, unless LEADLINE_OIDC_DISCOVERY_URL names an identity provider.
+    """
+    import uvicorn
+
+    from features.registry_ui import registry_ui
+
+    uvicorn.run(registry_ui(environment.registry_settings()), host=host, port=port, log_level="warning")
+
+
+@app.command()
 def rebuild(
     leads: Annotated[list[str] | None, typer.Argument(help="Lead ids (ld_…), with their accounts.")] = None,
     every: Annotated[

@@ -104,7 +104,7 @@ def test_who_may_only_read_the_registry_serves_features_and_cannot_apply(
 
 def test_a_permission_that_is_no_longer_declared_is_withdrawn(platform: PlatformSettings) -> None:
     everyone = Permission(name="everything", policy=RoleBasedPolicy(roles=["anybody"]))
-    open_feast(platform).registry.apply_permission(everyone, PROJECT)
+    open_feast(platform, applies=True).registry.apply_permission(everyone, PROJECT)
     apply(platform)
     assert {each.name for each in open_feast(platform).list_permissions()} == {each.name for each in permissions}
 
