@@ -96,15 +96,24 @@ def test_who_may_only_read_the_registry_serves_features_and_cannot_apply(
         owner.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO feast_reader")
         reads = platform.model_copy(update={"feast_registry": postgres_url.replace("leadline@", "feast_reader@")})
         OnlineStore.open(reads).read(["ld_nobody"])
+        applies = open_feast(reads, applies=True)
         with pytest.raises(Exception, match="permission denied"):
-            open_feast(reads).registry.delete_entity("lead", PROJECT)
+            applies.registry.delete_entity("lead", PROJECT)
+        applies.registry.write_engine.dispose()
         owner.execute("DROP OWNED BY feast_reader")
         owner.execute("DROP ROLE feast_reader")
 
 
+def test_a_process_that_does_not_apply_cannot_write_whatever_its_role(platform: PlatformSettings) -> None:
+    with pytest.raises(Exception, match="read-only transaction"):
+        open_feast(platform).registry.delete_entity("lead", PROJECT)
+
+
 def test_a_permission_that_is_no_longer_declared_is_withdrawn(platform: PlatformSettings) -> None:
     everyone = Permission(name="everything", policy=RoleBasedPolicy(roles=["anybody"]))
-    open_feast(platform, applies=True).registry.apply_permission(everyone, PROJECT)
+    feast = open_feast(platform, applies=True)
+    feast.registry.apply_permission(everyone, PROJECT)
+    feast.registry.write_engine.dispose()
     apply(platform)
     assert {each.name for each in open_feast(platform).list_permissions()} == {each.name for each in permissions}
 
