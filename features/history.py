@@ -7,7 +7,7 @@ in the history has been decided; the online store follows it (ADR 6).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +63,7 @@ class HistoryTable:
         self._table = _opened(lake)
         self._upkeep = Upkeep(self._table, history_path(lake))
         self._versions: dict[str, int | None] = {}
+        self._seen = -1  # version of the table in which nobody else had written for a partition of ours
 
     def take_over(self, partition: int) -> tuple[int | None, list[HistoryRow]]:
         """Own a partition: the last offset in its history (None if there is none), and the rows of its last commit."""
@@ -86,10 +87,7 @@ class HistoryTable:
         versions = {_offsets(partition): offset for partition, offset in offsets.items()}
         versions |= {_stamps(row.partition): stamp for row in rows}
         self._table.update_incremental()
-        for application in versions:
-            found = self._table.transaction_version(application)
-            if application not in self._versions or found != self._versions[application]:
-                raise Fenced(f"{application} is at {found}: another feature worker owns the partition; this one stops")
+        self._require_ours(versions)
         transactions = [Transaction(application, version) for application, version in versions.items()]
         try:
             filled = table_of([(*row, stamp) for row in rows], SCHEMA)
@@ -97,7 +95,22 @@ class HistoryTable:
         except CommitFailedError as error:
             raise Fenced(f"another feature worker committed for {sorted(offsets)}: {error}; this one stops") from error
         self._versions |= versions
+        if self._table.version() == self._seen + 1:  # else somebody's commit came between
+            self._seen += 1
         self._upkeep.after_commit()
+
+    def _require_ours(self, applications: Iterable[str]) -> None:
+        # To ask takes 0.7 ms an application, half of a small commit: only where somebody has committed.
+        found = self._versions
+        if self._table.version() != self._seen:
+            asked = {*self._versions, *applications}
+            found = {application: self._table.transaction_version(application) for application in asked}
+            if all(found[application] == version for application, version in self._versions.items()):
+                self._seen = self._table.version()
+        for application in applications:
+            if application not in self._versions or found[application] != self._versions[application]:
+                at = found.get(application)
+                raise Fenced(f"{application} is at {at}: another feature worker owns the partition; this one stops")
 
     def newest(self, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
         """The newest rows of these leads or accounts, by key; left out: those without a row.

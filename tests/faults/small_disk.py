@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 
 from tests.conftest import missing
 
@@ -33,11 +34,12 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
-    """A disk of `size` bytes at `folder`, which must be empty; skips where only root may mount one."""
-    folder.mkdir()
+def small_disk(size: int) -> Iterator[SmallDisk]:
+    """A disk of `size` bytes; skips where only root may mount one."""
     if os.geteuid() != 0:
         missing("A small disk", "mounting one takes root")
+    # Not in pytest's own folder, which it could not clear if this process were killed.
+    folder = Path(mkdtemp(prefix="leadline-disk-"))
     options = ["-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     done = subprocess.run(["mount", *options], capture_output=True, text=True)
     if done.returncode != 0:
@@ -46,3 +48,4 @@ def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
         yield SmallDisk(folder)
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +19,8 @@ LASTS_SECONDS = 30  # the traffic, so that there is always something to write
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with small_disk(tmp_path / "home", 256 * MB) as mounted:
+def disk() -> Iterator[SmallDisk]:
+    with small_disk(128 * MB) as mounted:
         yield mounted
 
 

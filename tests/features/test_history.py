@@ -77,6 +77,20 @@ def test_whoever_lost_a_partition_commits_no_more(tmp_path: Path) -> None:
     assert keys(tmp_path) == [("ld_0", 1), ("ld_0", 2)]
 
 
+def test_who_lost_one_partition_goes_on_with_the_others_and_commits_no_more_for_that_one(tmp_path: Path) -> None:
+    first, second = HistoryTable(tmp_path), HistoryTable(tmp_path)
+    for partition in (0, 1):
+        first.take_over(partition)
+    first.append([row("ld_0", 1), row("ld_1", 1, partition=1)], {0: 1, 1: 1}, stamp=1)
+    second.take_over(1)
+    second.append([row("ld_1", 2, partition=1)], {1: 2}, stamp=2)
+    for number in (2, 3):
+        first.append([row("ld_0", number)], {0: number}, stamp=1 + number)
+    with pytest.raises(Fenced, match="features/1/offset is at 2"):
+        first.append([row("ld_1", 2, partition=1)], {1: 2}, stamp=9)
+    assert sorted(keys(tmp_path)) == [("ld_0", 1), ("ld_0", 2), ("ld_0", 3), ("ld_1", 1), ("ld_1", 2)]
+
+
 def test_a_row_for_a_partition_of_another_worker_is_refused_whatever_was_read(tmp_path: Path) -> None:
     table = HistoryTable(tmp_path)
     table.take_over(0)
