@@ -13,7 +13,19 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import engines, feature_read, identity, ingestion, pipeline, point_in_time, receiver, scoring, soak
+from benchmarks import (
+    engines,
+    feature_read,
+    fold,
+    freshness,
+    identity,
+    ingestion,
+    pipeline,
+    point_in_time,
+    receiver,
+    scoring,
+    soak,
+)
 from benchmarks.result import Result
 from leadline import environment
 from leadline.errors import LeadlineError
@@ -25,6 +37,8 @@ class Which(StrEnum):
     PIPELINE = "pipeline"
     INGESTION = "ingestion"
     IDENTITY = "identity"
+    FOLD = "fold"
+    FRESHNESS = "freshness"
     SCORING = "scoring"
     RECEIVER = "receiver"
     SOAK = "soak"
@@ -57,6 +71,8 @@ def main(
         Which.PIPELINE: lambda: pipeline.run(folder, events=events, seed=seed, console=console),
         Which.INGESTION: lambda: ingestion.run(folder, events=raw_events, rounds=rounds, console=console),
         Which.IDENTITY: lambda: identity.run(folder, count=records, rounds=rounds, console=console),
+        Which.FOLD: lambda: fold.run(folder, events=raw_events // 2, rounds=rounds, console=console),
+        Which.FRESHNESS: lambda: freshness.run(folder, rounds=rounds, console=console),
         Which.RECEIVER: lambda: receiver.run(folder, rounds=rounds, console=console),
         Which.SOAK: lambda: soak.run(folder, events=soak_events, console=console),
         Which.POINT_IN_TIME: lambda: point_in_time.run(folder, examples=examples, rounds=rounds, console=console),

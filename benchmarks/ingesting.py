@@ -1,4 +1,4 @@
-"""The two arms of the ingestion benchmark: workers that take the same raw topic to canonical events, started and timed.
+"""Workers started and timed: those that take the same raw topic to canonical events, and the one that folds these.
 
 Each runs on the first core. The clock starts at a worker's first commit, with what is left then, and stops when it has
 committed everything.
@@ -22,6 +22,7 @@ from rich.console import Console
 from benchmarks.draining import left_after_first_commit, until
 from benchmarks.machine import Load, LoadMeter, cpu_seconds, on_core, own_environment
 from benchmarks.traffic import TOPIC
+from features.app import FEATURES_GROUP
 from ingestion.app import INGESTION_GROUP
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.kafka import Lags, create_topics
@@ -33,9 +34,11 @@ from leadline.platform import Platform
 from leadline.seed import Publisher, publish_all
 from leadline.setup import PARTITIONS
 
-OURS, QUIX = "ingestion", "Quix Streams"
+OURS, QUIX, FOLDING = "ingestion", "Quix Streams", "features"
 OUTPUTS = {OURS: EVENTS_TOPIC, QUIX: "events.quix"}
-_GROUPS = {OURS: INGESTION_GROUP, QUIX: "quix"}
+_GROUPS = {OURS: INGESTION_GROUP, QUIX: "quix", FOLDING: FEATURES_GROUP}
+_INPUTS = {OURS: TOPIC, QUIX: TOPIC, FOLDING: EVENTS_TOPIC}
+_COMMANDS = {OURS: "ingest", FOLDING: "features"}
 _HANDLER = Path(__file__).parent / "peers" / "quix" / "handler.py"
 
 
@@ -58,11 +61,12 @@ class Worker:
 
     def drain(self) -> None:
         """Block until it has committed everything. Raises `StackError` if it dies before."""
-        until(lambda: self.lags.of(_GROUPS[self.arm], [TOPIC]) == 0, self.require_running)
+        until(lambda: self.lags.of(_GROUPS[self.arm], [_INPUTS[self.arm]]) == 0, self.require_running)
 
     def timed(self, total: int) -> Speed:
         """Block as `drain` does; the speed of what it had not committed yet of `total` messages."""
-        left = left_after_first_commit(self.lags, _GROUPS[self.arm], [TOPIC], total, self.require_running)
+        read = [_INPUTS[self.arm]]
+        left = left_after_first_commit(self.lags, _GROUPS[self.arm], read, total, self.require_running)
         meter, cpu, began = LoadMeter(), cpu_seconds(self.process.pid), time.monotonic()
         self.drain()
         return Speed(
@@ -95,9 +99,9 @@ def filled(home: Path, sent: Sequence[RawOut], console: Console) -> Iterator[tup
 def running(arm: str, platform: Platform, peer: Path | None, lags: Lags) -> Iterator[Worker]:
     """The arm's worker on the first core, while the block lasts. `peer` is the `bin` folder of Quix's environment.
 
-    Our own arm needs none.
+    Our own arms need none.
     """
-    command, given = [sys.executable, "-m", "leadline", "ingest"], {}
+    command, given = [sys.executable, "-m", "leadline", _COMMANDS.get(arm, "")], {}
     if arm == QUIX:
         assert peer is not None
         settings = platform.settings
