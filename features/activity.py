@@ -152,12 +152,19 @@ _PLAIN = frozenset(  # says nothing beyond the act itself
 )
 
 
+def is_heard(event: Event) -> bool:
+    """Whether what an event says counts at all: not that of bots, tests and our own write-backs."""
+    data = event.data
+    actor = data.actor
+    return not (data.test or actor is Actor.BOT or (actor is not Actor.USER and data.properties.get("own_write_back")))
+
+
 def facts_of(event: Event) -> Facts:
-    """Everything `event` says; `NOTHING` for bots, tests and our own write-backs."""
+    """Everything `event` says; `NOTHING` where it is not heard."""
+    if not is_heard(event):
+        return NOTHING
     data = event.data
     actor, kind, properties = data.actor, event.type, data.properties
-    if data.test or actor is Actor.BOT or (actor is not Actor.USER and properties.get("own_write_back")):
-        return NOTHING
     kinds = (_ENGAGEMENT if actor is Actor.USER else _LOGGED).get(kind, ())
     if kind is EventType.WEB_PAGE_VIEWED:
         intent = _intent(event) if data.campaign else ()

@@ -17,6 +17,7 @@ from features.parting import HeldInLake
 from features.rebuild import keep_whole
 from features.settings import feature_set, offline_engine
 from features.snapshot_gate import SnapshotGate, SnapshotWatch, Trained, untrained
+from features.sources import expected
 from features.store import OnlineStore
 from features.worker import FeatureWorker
 from ingestion.contracts.raw import EVENTS_TOPIC
@@ -81,7 +82,7 @@ def run_features(
         alert(verdict)
         lineage.judged(verdict)
 
-    gate = FeatureGate(features, publish, lambda: datetime.now(UTC))
+    gate = FeatureGate(features, publish, lambda: datetime.now(UTC), expected(settings.source_freshness))
     gate.preload()
     worker = FeatureWorker(
         producer,

@@ -1,4 +1,5 @@
-"""Served vectors against the recompute: the features of leads as they are served, held to SQL over the lake's events.
+"""Served vectors against the recompute: the features of leads as they are served, and when each source last spoke of
+them, held to SQL over the lake's events.
 
 Invariant: only what work in progress cannot explain is a difference: see `features.online_rows` for rows that are on
 their way, `features.applied` for events that are.
@@ -20,7 +21,7 @@ from features.facts import Told
 from features.feature_set import FeatureSet
 from features.history import ACCOUNT, LEAD
 from features.online_rows import Fault, Key, OnlineRows
-from features.recompute import recompute
+from features.recompute import newest_told, recompute
 from features.rows import AccountRow, LeadRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
 
@@ -142,7 +143,9 @@ class Comparison:
             return {}
         for events in heard.values():
             told += events or ()
-        return recompute(told, as_of, self._features, self._engine)
+        newest = newest_told(told, self._engine)
+        features = recompute(told, as_of, self._features, self._engine)
+        return {lead: values | _heard(newest.get(lead, {})) for lead, values in features.items()}
 
     def _compared(
         self,
@@ -159,12 +162,13 @@ class Comparison:
         if _lives(row):
             account = accounts.served[row.account] if row.account else None
             served = self._features.features_at(row.state, account.state if account else None, as_of)
+            served |= _heard(row.state.sources)
         keys = {each.account for each in (row, right) if each is not None}
         return Compared(
             lead,
             right.account if right else None,
             (*rows.faults_of({lead}), *accounts.faults_of(keys)),
-            () if waiting else _differences(self._features.names, served, recomputed.get(lead, NOTHING)),
+            () if waiting else _differences(served, recomputed.get(lead, NOTHING)),
             right.known_at if right else None,
             applied.unapplied_since(lead) if right is None or _lives(right) else None,
             _lives(right),
@@ -177,7 +181,13 @@ def _lives(row: LeadRow | None) -> TypeGuard[LeadRow]:
     return row is not None and row.forward is None
 
 
-def _differences(names: Iterable[str], served: Values, recomputed: Values) -> tuple[Difference, ...]:
+def _heard(sources: Mapping[str, int]) -> dict[str, float | None]:
+    """The second of each source system's newest event, compared as features are."""
+    return {f"source {system}": float(second) for system, second in sources.items()}
+
+
+def _differences(served: Values, recomputed: Values) -> tuple[Difference, ...]:
     """Every feature that is not exactly equal."""
+    names = dict.fromkeys([*served, *recomputed])
     found = (Difference(name, served.get(name), recomputed.get(name)) for name in names)
     return tuple(each for each in found if each.served != each.recomputed)

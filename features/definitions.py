@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from features import ideal_customer, vocabulary
+from features import ideal_customer, priority, vocabulary
 from features.activity import Item, Kind, Slot
 from features.declarations import Feature, Privacy, Type
 from features.feature_set import FeatureSet
@@ -414,7 +414,7 @@ _ACCOUNT = (
 
 LEAD_SCORING = FeatureSet(
     service="lead_scoring_v1",
-    revision=3,  # raised with every change of what the code that reads, folds or computes means
-    tables=(ideal_customer, vocabulary),
+    revision=4,  # raised with every change of what the code that reads, folds or computes means
+    tables=(ideal_customer, priority, vocabulary),
     features=(*_SITE, *_MAIL_AND_FORMS, *_RHYTHM, *_PRODUCT, *_SUPPORT, *_SALES, *_COMPANY, *_ACCOUNT),
 )

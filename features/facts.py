@@ -16,6 +16,9 @@ from features.activity import Facts, Item
 from features.clock import DAY, HOUR, SECOND, micros
 from features.feature_set import FeatureSet
 from features.language.keep import hashed, scaled
+from features.priority import rank_of
+from features.sources import system_of
+from features.state import tie
 from ingestion.contracts.event import Event, LeadMerged, decode_event
 from ingestion.contracts.forwards import Forwarding, Forwards
 
@@ -32,7 +35,8 @@ FACTS = pa.schema(
         ("word", pa.string()),
         ("scaled", pa.int64()),  # the number in thousandths
         ("hash", pa.int64()),  # of number or word
-        ("id", pa.string()),
+        ("rank", pa.int64()),  # how far its source is believed
+        ("id", pa.int64()),  # `tie` of the event's id
         ("t", pa.int64()),  # µs; the rest are whole units of it, for integers are divided differently everywhere
         ("second", pa.int64()),
         ("hour", pa.int64()),
@@ -72,8 +76,9 @@ def facts_of(told: Iterable[Told], features: FeatureSet) -> pa.Table:
     rows: list[tuple[object, ...]] = []
     for event, *who in told:
         t = micros(event.time)
-        when = event.id, t, t // SECOND, t // HOUR, t // DAY
-        rows += [(*who, *said, *when) for said in _said(features.facts_of(event))]
+        when = tie(event.id), t, t // SECOND, t // HOUR, t // DAY
+        system = system_of(event.source)
+        rows += [(*who, *said, rank_of(said[1], system), *when) for said in _said(features.facts_of(event))]
     return table(FACTS, rows)
 
 
@@ -84,7 +89,7 @@ def table(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _said(facts: Facts) -> Iterator[tuple[object, ...]]:
+def _said(facts: Facts) -> Iterator[tuple[bool, int | None, *tuple[object, ...]]]:
     """Company, code, thing, number, word, scaled and hash of each fact; a row without any keeps the lead in sight."""
     if not any(facts):
         yield _SILENCE

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from features.activity import Facts, Kind
-from features.clock import DAY, micros
+from features.activity import Facts, Kind, is_heard
+from features.clock import DAY, SECOND, micros
 from features.feature_set import Keeping
-from features.language.keep import Kept, add, keep_newest, keep_oldest, raise_to
+from features.language.keep import Kept, add, keep_best, keep_newest, keep_oldest, raise_to
 from features.language.window import Tiles, tiles_at
-from features.state import ITEM_DAYS, AccountState, LeadState, Stamped, State
+from features.sources import system_of
+from features.state import ITEM_DAYS, AccountState, LeadState, Stamped, State, tie
 from ingestion.contracts.event import Event, LeadMerged, LeadSplit
 from ingestion.contracts.forwards import Forwarding
 
@@ -31,6 +32,8 @@ def fold_lead(state: LeadState, event: Event, facts: Facts, kept: Keeping, origi
     """
     if not _raise_mark(state.marks, f"{origin or event.lead}|{event.raw.stream}", event.raw.position):
         return False
+    if is_heard(event):
+        raise_to(state.sources, system_of(event.source), micros(event.time) // SECOND)
     # What is said of a company is its account's, and a lead's only while it has none.
     _put(state, event, facts, facts.values if event.account is not None else facts.values + facts.company, kept.lead)
     return True
@@ -55,16 +58,17 @@ def _put(state: State, event: Event, facts: Facts, values: tuple[tuple[int, floa
     moment = micros(event.time)
     tiles = tiles_at(moment)
     state.newest = max(state.newest, moment)
-    done = (moment, event.id, 1.0)
+    deciding, system = tie(event.id), system_of(event.source)
+    done = (moment, deciding, 1.0, system)
     for kind in facts.kinds:
         for keep in kept.puts.get(kind, ()):
             keep.put(state, tiles, done)
     for slot, value in values:
         for keep in kept.puts.get(slot, ()):
-            keep.put(state, tiles, (moment, event.id, value))
+            keep.put(state, tiles, (moment, deciding, value, system))
     for item, thing, number in facts.items:
         if item in kept.items:
-            keep_newest(state.items.setdefault(item, {}), thing, (moment, event.id, number))
+            keep_newest(state.items.setdefault(item, {}), thing, (moment, deciding, number, system))
 
 
 def absorb(survivor: LeadState, absorbed: LeadState) -> bool:
@@ -88,12 +92,14 @@ def absorb(survivor: LeadState, absorbed: LeadState) -> bool:
     for slot, moment in absorbed.last.items():
         raise_to(survivor.last, slot, moment)
     for slot, stamped in absorbed.values.items():
-        keep_newest(survivor.values, slot, stamped)
+        keep_best(survivor.values, slot, stamped)
     for slot, stamped in absorbed.first.items():
         keep_oldest(survivor.first, slot, stamped)
     for item, things in absorbed.items.items():
         for thing, stamped in things.items():
             keep_newest(survivor.items.setdefault(item, {}), thing, stamped)
+    for system, second in absorbed.sources.items():
+        raise_to(survivor.sources, system, second)
     for mark, position in absorbed.marks.items():
         raise_to(survivor.marks, mark, position)
     return True

@@ -18,6 +18,7 @@ from features.language import Kept
 from features.language.window import tiles_at
 from features.micro_batch import MicroBatch
 from features.rows import LeadRow, decode_account_row, decode_lead_row
+from features.sources import EXPECTED, ages
 from features.state import AccountState
 from ingestion.errors import GateStopped
 from quality.compiled import compile_rows
@@ -47,8 +48,8 @@ MOSTLY_FRESH = 0.5  # of the leads of whom something was said; what is older sho
 AGE = " age, days"
 
 
-def suite_of(features: FeatureSet) -> Suite:
-    """What is expected of every lead's values.
+def suite_of(features: FeatureSet, expected: Mapping[str, timedelta]) -> Suite:
+    """What is expected of every lead's values, and of the systems that speak of it.
 
     A value that is missing and may not be is our own mistake and stops the stage. One outside its range may be a
     sender's, who must not be able to stop it.
@@ -60,7 +61,11 @@ def suite_of(features: FeatureSet) -> Suite:
         for each in features.features
         if each.fresh_within is not None
     ]
-    return Suite("feature_values", "features", (*needed, *ranges, *fresh), version=features.hash[:12])
+    heard = [
+        between(f"source {system}{AGE}", 0, within / timedelta(days=1), mostly=MOSTLY_FRESH)
+        for system, within in expected.items()
+    ]
+    return Suite("feature_values", "features", (*needed, *ranges, *fresh, *heard), version=features.hash[:12])
 
 
 def judged(row: LeadRow, kept: Kept, now: datetime, *, live: bool) -> dict[str, Any]:
@@ -86,10 +91,11 @@ class ValueCheck:
     """Counts what the values of sampled leads break. The suite is compiled (ADR 9): it has an entry for each feature,
     and Great Expectations takes 5 ms for each."""
 
-    def __init__(self, features: FeatureSet) -> None:
+    def __init__(self, features: FeatureSet, expected: Mapping[str, timedelta] = EXPECTED) -> None:
         self._features = features
+        self._expected = expected
         self._aging = [each for each in features.features if each.fresh_within is not None]
-        self.suite = suite_of(features)
+        self.suite = suite_of(features, expected)
         self._check = compile_rows(self.suite)
         self._broken: Counter[str] = Counter()
         self._known: Counter[str] = Counter()
@@ -107,6 +113,8 @@ class ValueCheck:
 
     def _ages(self, row: LeadRow, account: AccountState | None, now: datetime) -> dict[str, float | None]:
         seconds = self._features.ages_at(row.state, account, now, self._aging)
+        heard = ages(row.state.sources, now)
+        seconds |= {f"source {system}": heard.get(system) for system in self._expected}
         return {name + AGE: None if age is None else age / 86_400 for name, age in seconds.items()}
 
     def verdict(self, at: datetime) -> Verdict:
@@ -134,9 +142,15 @@ class ValueCheck:
 class FeatureGate:
     """Collects a sample of rows and judges it. Not safe for several threads."""
 
-    def __init__(self, features: FeatureSet, publish: Callable[[Verdict], None], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        features: FeatureSet,
+        publish: Callable[[Verdict], None],
+        clock: Callable[[], datetime],
+        expected: Mapping[str, timedelta] = EXPECTED,
+    ) -> None:
         self._kept = features.kept
-        self._values = ValueCheck(features)
+        self._values = ValueCheck(features, expected)
         self._publish = publish
         self._clock = clock
         self._runner: Runner | None = None

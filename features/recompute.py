@@ -14,19 +14,22 @@ from typing import NamedTuple
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from features.activity import Item
+from features.activity import Item, is_heard
+from features.clock import SECOND, micros
 from features.duck import ONE_MACHINE
 from features.engine import Database, Engine
-from features.facts import FACTS, Telling, Told, facts_of
+from features.facts import FACTS, Telling, Told, facts_of, table
 from features.feature_set import FeatureSet
 from features.language import Entity, Reading, reading_at
 from features.language.window import Hop
+from features.sources import system_of
 from features.state import ITEM_DAYS
 from ingestion.contracts.event import RecordKind
 from ingestion.lake import events_path, read_forwardings
 
 Values = Mapping[str, float | None]
 
+HEARD = pa.schema([("lead", pa.string()), ("system", pa.string()), ("second", pa.int64())])
 _KNOWN = """
     leads AS (SELECT DISTINCT lead, home AS account FROM facts WHERE lead IS NOT NULL),
     accounts AS (SELECT DISTINCT account FROM facts WHERE account IS NOT NULL)"""
@@ -71,8 +74,9 @@ def _aggregates(entity: Entity, columns: Sequence[str], at: Reading) -> str:
         WITH theirs AS ({_THEIRS[entity]}),
         ordered AS (
             SELECT *,
-                row_number() OVER (PARTITION BY key, code, thing ORDER BY t DESC, id DESC, number DESC, word DESC) = 1
-                    AS newest,
+                row_number() OVER (
+                    PARTITION BY key, code, thing ORDER BY rank DESC, t DESC, id DESC, number DESC, word DESC
+                ) = 1 AS newest,
                 row_number() OVER (PARTITION BY key, code, thing ORDER BY t, id, number DESC, word DESC) = 1 AS oldest
             FROM theirs
         ),
@@ -127,6 +131,20 @@ def recompute(
     with engine.database() as database:
         database.put("facts", facts_of(told, features))
         return _by_lead(_answered(database, as_of, features), features)
+
+
+def newest_told(told: Iterable[Told], engine: Engine = ONE_MACHINE) -> dict[str, dict[str, int]]:
+    """The second of each source system's newest event about each lead, as `LeadState.sources` should have it."""
+    heard = (each for each in told if is_heard(each.event))
+    rows = [(each.lead, system_of(each.event.source), micros(each.event.time) // SECOND) for each in heard]
+    with engine.database() as database:
+        database.put("heard", table(HEARD, rows))
+        newest = "SELECT lead, system, max(second) AS newest FROM heard WHERE lead IS NOT NULL GROUP BY lead, system"
+        found = database.ask(newest)
+    sources: dict[str, dict[str, int]] = {}
+    for lead, system, second in zip(*(found[name].to_pylist() for name in found.schema.names), strict=True):
+        sources.setdefault(lead, {})[system] = second
+    return sources
 
 
 def compare(served: Mapping[str, Values], recomputed: Mapping[str, Values]) -> list[Mismatch]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from features.fold import MERGES
+from features.sources import ages
 from features.state import AccountState, LeadState
 from governance.evidence import LakeView
 from scoring.decision import Decision, StateRef
@@ -71,13 +72,15 @@ class Verifier:
         recomputed = features.features_at(lead, account, decision.as_of)
         for name in sorted({*decision.features, *recomputed}):
             yield Check(name, _exact(decision.features.get(name)), _exact(recomputed.get(name)))
+        source_ages = ages({} if lead is None else lead.sources, decision.as_of)
+        yield Check("source_ages", _exact(decision.source_ages), _exact(source_ages))
         model = self._models.get(decision.model.digest)
         policy = self._policies.get(decision.policy.digest)
         yield Check("model bundle", decision.model.digest, "not in the registry" if model is None else model.ref.digest)
         yield Check("policy", decision.policy.digest, "not in the folder" if policy is None else policy.digest)
         if model is None or policy is None:
             return
-        evidence = msgspec.structs.replace(evidence_of(decision), features=recomputed)
+        evidence = msgspec.structs.replace(evidence_of(decision), features=recomputed, source_ages=source_ages)
         judgement = judge(evidence, model, policy)
         differing = differences(decision, judgement)
         for name in judgement.__struct_fields__:

@@ -146,6 +146,12 @@ class PlatformSettings(RegistrySettings):
         pattern=r"^(duckdb|local(\[.+\])?|yarn|(spark|k8s)://\S+)$",
         description="Computes features from the lake: `duckdb`, or Spark by its master, as `local[2]`, `spark://…`.",
     )
+    source_freshness: str = Field(
+        "",
+        alias="LEADLINE_SOURCE_FRESHNESS",
+        pattern=r"^([a-z0-9-]+=\d+(\.\d+)?(,|$))*$",
+        description="Days after which a source's silence about a lead is told, `system=days,…`; 0: never.",
+    )
     lineage_file: Path | None = Field(
         None, alias="LEADLINE_LINEAGE_FILE", description="File that gets OpenLineage events, one a line; none if empty."
     )

@@ -30,6 +30,8 @@ def show_parity(
     share = settings.parity_share if share is None else share
     compared = compare_all(comparison_of(settings), settings.lake.absolute(), share, patience, console)
     names = feature_set(settings).names
+    sources = {feature for feature, _ in differing(compared)} - set(names)  # whose newest event differs
+    names = (*names, *sorted(sources))
     console.print(features_table(compared, names))
     faults = sorted({fault for each in compared for fault in each.faults})
     for entity, key, fault in faults[:SHOWN]:

@@ -51,9 +51,15 @@ def decision_panel(decision: Decision) -> Group:
     facts.add_row("tier, route", f"{decision.tier} → {decision.route.replace('_', ' ')}: {decision.next_step}")
     facts.add_row("model", f"{decision.model.name} version {decision.model.version}, {decision.model.digest[:12]}…")
     facts.add_row("policy", f"{decision.policy.name} version {decision.policy.version}, rule {decision.policy.rule}")
+    facts.add_row("sources", _spoke(decision))
     if decision.degraded:
         facts.add_row("degraded", ", ".join(decision.degraded))
     return Group(decisions_table([decision], ""), facts)
+
+
+def _spoke(decision: Decision) -> str:
+    """How long ago each source last spoke of the lead."""
+    return ", ".join(f"{system} {age / 86_400:.1f} d ago" for system, age in decision.source_ages.items())
 
 
 def _renamed(decision: Decision) -> bool:
@@ -83,6 +89,7 @@ def receipt_tree(receipt: Receipt) -> Tree:
     for state in (decision.lead_state, decision.account_state):
         if state is not None:
             root.add(f"state of {state.key}: change {state.sequence}, known {state.known_at:%Y-%m-%d %H:%M:%S} UTC")
+    root.add(f"newest event of each source: {_spoke(decision)}")
     features = root.add(f"features as of {decision.as_of:%Y-%m-%d %H:%M:%S} UTC ({decision.feature_service})")
     for feature in receipt.features:
         _add_feature(features, feature)

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
 
+from features.profile import profile_of
 from ingestion.errors import DeliveryFailed
 from ingestion.rulings import RulingMessage, unmerge_message
 from scoring import openapi
@@ -179,6 +180,8 @@ class _Routes:
             as_of=as_of,
             features=evidence.features,
             ages=evidence.ages,
+            source_ages=evidence.source_ages,
+            profile=profile_of(served.row.state, None if served.account is None else served.account.state),
             enrichment_status=evidence.enrichment_status,
             enrichment=evidence.enrichment,
             latest_decision=None

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
 from features.settings import feature_set
+from features.sources import expected
 from features.store import OnlineStore
 from ingestion.contracts.raw import CHANGES_TOPIC, DECISIONS_TOPIC, EVENTS_TOPIC
 from ingestion.database import open_database, reading
@@ -222,6 +223,7 @@ def build_scorer(bundle: Bundle | None, settings: PlatformSettings, scoring: Sco
         policy.load(scoring.policy_version),
         settings.tenant,
         timedelta(days=scoring.reading_max_age_days),
+        expected(settings.source_freshness),
     )
 
 

@@ -112,6 +112,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     feature_hash: str
     features: dict[str, float | None]
     ages: dict[str, float | None]  # seconds since the event that last moved the feature's state
+    source_ages: dict[str, int]  # seconds since each source system's newest event about the lead
     missing: tuple[str, ...]
     stale: tuple[str, ...]
     gate: str  # pass, warn or fail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from features.sources import SILENT
 from scoring.decision import Decision, EnrichmentRef, EnrichmentStatus
 
 NO_ACCOUNT = "no_account"  # the lead belongs to no known company
@@ -13,10 +14,14 @@ _ABSENCES = frozenset({NO_ACCOUNT, ACCOUNT_MISSING, NOT_WHOLE})
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """Ages are seconds since the event that last moved the feature's state; None where there was none."""
+    """Ages are seconds since the event that last moved the feature's state; None where there was none.
+
+    `absent` names what is not there: the company, what a store lost, a source that fell silent.
+    """
 
     features: dict[str, float | None]
     ages: dict[str, float | None]
+    source_ages: dict[str, int]
     stale: tuple[str, ...]
     absent: tuple[str, ...]
     enrichment_status: EnrichmentStatus
@@ -28,8 +33,9 @@ def evidence_of(decision: Decision) -> Evidence:
     return Evidence(
         features=decision.features,
         ages=decision.ages,
+        source_ages=decision.source_ages,
         stale=decision.stale,
-        absent=tuple(what for what in decision.degraded if what in _ABSENCES),
+        absent=tuple(what for what in decision.degraded if what in _ABSENCES or what.startswith(SILENT)),
         enrichment_status=decision.enrichment_status,
         enrichment=decision.enrichment,
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 
+from features.profile import Belief
 from ingestion.contracts.event import Claim, IdentifierType
 from ingestion.sources.operator import Hash
 from scoring.decision import Decision, EnrichmentRef, EnrichmentStatus, Route, Tier
@@ -91,6 +92,8 @@ class LeadView(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime
     features: dict[str, float | None]
     ages: dict[str, float | None]
+    source_ages: dict[str, int]
+    profile: dict[str, Belief]  # what is believed, who said it and when
     enrichment_status: EnrichmentStatus
     enrichment: EnrichmentRef | None
     latest_decision: LatestDecision | None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from features.feature_set import FeatureSet
+from features.sources import EXPECTED, SILENT, ages, silent
 from registry.bundle import Bundle
 from scoring.decision import Decision, EnrichmentRef, EnrichmentStatus, StateRef, Trigger
 from scoring.evidence import ACCOUNT_MISSING, NO_ACCOUNT, NOT_WHOLE, Evidence
@@ -21,7 +23,13 @@ class Scorer:
     """One model and one policy. Immutable: a new champion is a new scorer."""
 
     def __init__(
-        self, bundle: Bundle | None, features: FeatureSet, policy: Policy, tenant: str, reading_max_age: timedelta
+        self,
+        bundle: Bundle | None,
+        features: FeatureSet,
+        policy: Policy,
+        tenant: str,
+        reading_max_age: timedelta,
+        expected: Mapping[str, timedelta] = EXPECTED,
     ) -> None:
         """Without a bundle the open rules score.
 
@@ -35,16 +43,20 @@ class Scorer:
         self._tenant = tenant
         self._reading_max_age = reading_max_age
         self._features = features
+        self._expected = expected  # how often each source system is to speak of a lead
 
     def evidence(self, served: Served, as_of: datetime) -> Evidence:
         """What a score as of that moment is made from."""
         row, account = served.row, served.account
         status, reading = self._reading(served, as_of)
+        source_ages = ages(row.state.sources, as_of)
+        silences = [f"{SILENT}{system}" for system in silent(source_ages, self._expected)]
         return Evidence(
             features=self._features.features_at(row.state, None if account is None else account.state, as_of),
             ages=self._features.ages_at(row.state, None if account is None else account.state, as_of),
+            source_ages=source_ages,
             stale=(ENRICHMENT,) if status is EnrichmentStatus.STALE else (),
-            absent=_absent(served),
+            absent=(*_absent(served), *silences),
             enrichment_status=status,
             enrichment=reading,
         )
@@ -70,6 +82,7 @@ class Scorer:
             feature_hash=self._features.hash,
             features=evidence.features,
             ages=evidence.ages,
+            source_ages=evidence.source_ages,
             missing=judged.missing,
             stale=evidence.stale,
             gate=judged.gate,

@@ -11,7 +11,7 @@ from features.language.expression import Expression
 from features.language.keep import SCALE, Items, Keep, scaled
 from features.language.reading import Entity, Reading
 from features.language.window import Hop
-from features.state import ITEM_DAYS
+from features.state import ITEM_DAYS, Stamped
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ class Open(Expression):
     def open_things(self, at: Reading) -> Iterator[str]:
         """The open ones."""
         oldest = at.tiles[Hop.DAY] - ITEM_DAYS
-        for thing, (said, _, is_open) in at.states[self.of].items.get(self.item.slot, _NONE).items():
+        for thing, (said, _, is_open, _) in at.states[self.of].items.get(self.item.slot, _NONE).items():
             if is_open == 1.0 and said // DAY >= oldest:
                 yield thing
 
     def touched(self, at: Reading) -> int:
         """When any of them was last spoken of."""
         items = at.states[self.of].items
-        return max((said for item in self.over for said, _, _ in items.get(item.slot, _NONE).values()), default=0)
+        return max((said for item in self.over for said, *_ in items.get(item.slot, _NONE).values()), default=0)
 
     def rests_on(self, facts: Facts, moment: int, at: Reading) -> bool:
         """Everything that was said of such things."""
@@ -90,7 +90,7 @@ class OpenHighest(Open):
         """Those of open things."""
         oldest, said = at.tiles[Hop.DAY] - ITEM_DAYS, at.states[self.of].items.get(self.number.slot, _NONE)
         for thing in self.open_things(at):
-            when, _, number = said.get(thing, (0, "", 0.0))
+            when, _, number, _ = said.get(thing, (0, 0, 0.0, ""))
             if when // DAY >= oldest:
                 yield float(number)
 
@@ -112,4 +112,4 @@ class OpenSum(OpenHighest):
         return f"coalesce(CAST(sum(scaled) {self.where(self.number, at)} AND open) AS DOUBLE), 0) / {SCALE}"
 
 
-_NONE: dict[str, tuple[int, str, float | str]] = {}
+_NONE: dict[str, Stamped] = {}

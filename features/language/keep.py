@@ -14,6 +14,7 @@ from typing import TypeVar
 from zlib import crc32
 
 from features.language.window import Hop, Tiles
+from features.priority import standing
 from features.state import Stamped, State
 
 Key = TypeVar("Key", int, str)
@@ -63,16 +64,16 @@ class Latest(Keep):
 
 @dataclass(frozen=True)
 class Newest(Keep):
-    """The newest value; of one moment the one of the greatest event id."""
+    """The newest value, of a profile the best source's: see `features.priority`; of one moment its `tie` decides."""
 
     def put(self, state: State, tiles: Tiles, stamped: Stamped) -> None:
         """See `Keep`."""
-        keep_newest(state.values, self.slot, stamped)
+        keep_best(state.values, self.slot, stamped)
 
 
 @dataclass(frozen=True)
 class Oldest(Keep):
-    """The oldest value; of one moment the one of the least event id."""
+    """The oldest value; of one moment the one of the least `tie`."""
 
     def put(self, state: State, tiles: Tiles, stamped: Stamped) -> None:
         """See `Keep`."""
@@ -207,6 +208,13 @@ def raise_to(values: dict[Key, Value], key: Key, value: Value) -> None:
     known = values.get(key)
     if known is None or value > known:
         values[key] = value
+
+
+def keep_best(values: dict[int, Stamped], slot: int, stamped: Stamped) -> None:
+    """Put a value of a slot that stands higher than the one that is there."""
+    known = values.get(slot)
+    if known is None or standing(slot, stamped) > standing(slot, known):
+        values[slot] = stamped
 
 
 def keep_newest(values: dict[Key, Stamped], key: Key, stamped: Stamped) -> None:

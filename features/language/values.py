@@ -14,6 +14,7 @@ from features.language.expression import Expression
 from features.language.keep import SCALE, Amount, InTiles, Keep, Latest, Newest, Oldest, Peak, Seen
 from features.language.reading import Entity, Reading
 from features.language.window import Window
+from features.priority import standing
 from features.state import Stamped
 from ingestion.contracts.event import Event, EventType
 
@@ -216,9 +217,10 @@ class Distinct(InWindow):
 
 @dataclass(frozen=True)
 class Last(OverValue):
-    """The newest value; a word becomes a number by its place among its property's words, or by `number`.
+    """The newest value, of a profile the most believed source's (`features.priority`).
 
-    `otherwise` stands where nobody ever said it, and is missing unless given.
+    A word becomes a number by its place among its property's words, or by `number`. `otherwise` stands where nobody
+    ever said it, and is missing unless given.
     """
 
     number: Callable[[str], float] | None = None
@@ -255,7 +257,7 @@ class Last(OverValue):
         if self.of is not Entity.COMPANY:
             return at.states[self.of].values.get(self.slot)
         said = [state.values[self.slot] for state in at.states if self.slot in state.values]
-        return max(said, key=lambda each: each[:2]) if said else None
+        return max(said, key=lambda each: standing(self.slot, each)) if said else None
 
     def finish(self, found: Any) -> float | None:
         """See `Expression`."""

@@ -25,6 +25,7 @@ from ingestion.contracts.event import (
 
 NOW = datetime(2026, 11, 21, 10, 30, 15, tzinfo=UTC)
 STREAMS = (("raw.crm", 0), ("raw.product", 0), ("raw.product", 1))
+SYSTEMS = {"raw.crm": "hubspot", "raw.product": "segment", "raw.support": "zendesk", "raw.marketing": "sendgrid"}
 ACME, GLOBEX = "ac_acme", "ac_globex"
 # An id's account never changes. A lead may become any later one: leave an account, and even come back.
 ACCOUNTS: dict[str, str | None] = {
@@ -134,13 +135,14 @@ def event_of(
     stream: tuple[str, int] = STREAMS[0],
     offset: int = 0,
     name: str | None = None,
+    system: str | None = None,
 ) -> Event:
     """A canonical event, received now."""
     topic, partition = stream
     data = {key: value for key, value in what.items() if key != "type"}
     return Event(
         id=name or f"e{topic}{partition}-{offset}",
-        source="/t/demo/test",
+        source=f"/t/demo/{system or SYSTEMS[topic]}/1",
         type=what["type"],
         time=at,
         receivedtime=NOW,

@@ -38,7 +38,8 @@ from features.language import (
     Sum,
     Trend,
 )
-from features.state import AccountState, LeadState, decode_lead_state, encode_state
+from features.priority import rank_of
+from features.state import AccountState, LeadState, decode_lead_state, encode_state, tie
 from ingestion.contracts.event import Event, LeadMerged
 from tests.features.conftest import ACCOUNTS, History, followed
 
@@ -81,14 +82,15 @@ class Told:
         """The events that are such an act."""
         return [event for event, facts in self.said[of] if act.slot in facts.kinds]
 
-    def values(self, of: Entity, what: Said) -> list[tuple[datetime, str, float | str]]:
-        """What was said of it, each with moment and id."""
+    def values(self, of: Entity, what: Said) -> list[tuple[datetime, int, float | str, int]]:
+        """What was said of it, each with moment, tie and how far its source is believed."""
         found = []
         for event, facts in self.said[of]:
             values = () if of is Entity.COMPANY else facts.values
             if of is not Entity.LEAD or event.account is None:
                 values += facts.company
-            found += [(event.time, event.id, value) for slot, value in values if slot == what.slot]
+            trust = rank_of(what.slot, event.source.split("/")[3])
+            found += [(event.time, tie(event.id), value, trust) for slot, value in values if slot == what.slot]
         return found
 
     def within(self, days: int | None) -> Within:
@@ -106,11 +108,12 @@ class Told:
 
     def items(self, of: Entity, item: Item) -> dict[str, float]:
         """The newest value of each thing, if it was said in the last 90 days."""
-        newest: dict[str, tuple[datetime, str, float]] = {}
+        newest: dict[str, tuple[datetime, int, float]] = {}
         for event, facts in self.said[of]:
             for code, name, value in facts.items:
                 if code == item:
-                    newest[name] = max(newest.get(name, (event.time, event.id, value)), (event.time, event.id, value))
+                    told = (event.time, tie(event.id), value)
+                    newest[name] = max(newest.get(name, told), told)
         return {name: value for name, (moment, _, value) in newest.items() if self.ago(moment) <= 90}
 
 
@@ -165,7 +168,7 @@ def _of_acts(expression: Expression, told: Told) -> float | None:
 
 def _in_window(expression: Sum | Min | Max | Distinct, told: Told) -> float | None:
     within = told.within(expression.days)
-    values = [value for moment, _, value in told.values(expression.of, expression.what) if within(moment)]
+    values = [value for moment, _, value, _ in told.values(expression.of, expression.what) if within(moment)]
     numbers = [value for value in values if not isinstance(value, str)]
     match expression:
         case Distinct(cap=cap):
@@ -181,7 +184,8 @@ def _stated(expression: Last, told: Told) -> float | None:
     stated = told.values(expression.of, expression.what)
     if not stated:
         return expression.otherwise
-    value = (min(stated) if isinstance(expression, First) else max(stated))[2]
+    best = min(stated) if isinstance(expression, First) else max(stated, key=lambda each: (each[3], *each[:2]))
+    value = best[2]
     if not isinstance(value, str):
         return float(value)
     if expression.number is not None:

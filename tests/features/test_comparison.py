@@ -163,6 +163,16 @@ def test_a_value_that_the_history_has_wrong_as_well_is_found_by_the_recompute(wa
     }
 
 
+def test_a_source_that_is_served_with_another_newest_event_is_told(watched: Watched) -> None:
+    lead = watched.lead(USER)
+    right = watched.row(lead)
+    (second,) = right.state.sources.values()
+    right.state.sources["test"] = second - 1
+    watched.put(lead, right)
+    assert watched.look()[lead].differences == (Difference("source test", second - 1.0, float(second)),)
+    assert watched.verdicts[-1].findings[-1].column == "source test"
+
+
 def test_a_lost_row_is_told_once_it_cannot_be_on_its_way(watched: Watched) -> None:
     watched.lose("lead_state")
     assert watched.look() == {}

@@ -15,7 +15,7 @@ from features.rows import LeadRow
 from features.state import LeadState
 from quality.compiled import compile_rows
 from quality.verdict import Action
-from tests.features.conftest import NOW, event_of, record
+from tests.features.conftest import NOW, event_of, page, record
 from tests.features.oracle import Worker
 
 SOUND = LEAD_SCORING.features_at(None, None, NOW)
@@ -61,7 +61,19 @@ def test_what_was_said_too_long_ago_of_most_leads_is_told(check: ValueCheck) -> 
         check.note(row(worker.leads["ld_0"]), None, NOW)
     verdict = check.verdict(NOW)
     assert verdict.action is Action.WARN
-    assert [finding.column for finding in verdict.findings] == ["seniority age, days"]
+    assert [finding.column for finding in verdict.findings] == ["seniority age, days", "source hubspot age, days"]
+
+
+def test_a_source_that_is_silent_about_most_leads_is_told_by_name() -> None:
+    check = ValueCheck(LEAD_SCORING, {"hubspot": timedelta(days=90)})
+    for days_ago in (91, 100, 1):
+        worker = Worker()
+        worker.handle([event_of(page(), at=NOW - timedelta(days=days_ago), lead="ld_0")])
+        check.note(row(worker.leads["ld_0"]), None, NOW)
+    check.note(row(LeadState(sources={"segment": 0})), None, NOW)  # of whom HubSpot never spoke
+    verdict = check.verdict(NOW)
+    assert verdict.action is Action.WARN
+    assert [(each.column, each.observed) for each in verdict.findings] == [("source hubspot age, days", "2 of 3 rows")]
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ def test_a_feature_that_was_added_or_taken_away_is_named(decision: Decision, lak
         ("reasons", lambda decision: decision.reasons[1:]),
         ("gate", lambda decision: "unheard of"),
         ("degraded", lambda decision: ()),
+        ("source_ages", lambda decision: {system: age + 1 for system, age in decision.source_ages.items()}),
     ],
 )
 def test_a_changed_answer_is_named(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from features.activity import Item, Kind, Slot
-from features.clock import DAY, HOUR, micros
+from features.clock import DAY, HOUR, SECOND, micros
 from features.language.keep import series_of
 from features.language.window import Hop
 from features.rows import AccountRow, EnrichmentRow, LeadRow
-from features.state import AccountState, LeadState
+from features.state import AccountState, LeadState, Stamped
 from ingestion.contracts.event import Claim, IdentifierType
 from ingestion.identity import Resolved
 from scoring.decision import decode_decision
@@ -29,13 +29,13 @@ def lead_state(active_hours_ago: float = 3, consent: float | None = 1.0, each_da
     moment = micros(NOW)
     last = moment - round(active_hours_ago * HOUR)
     counted = [int(kind) for kind in Kind]
-    values: dict[int, tuple[int, str, float | str]] = {
-        int(Slot.STAGE): (last, "e1", 2.0),
-        int(Slot.SENIORITY): (last, "e2", 3.0),
-        int(Slot.COMPANY_SIZE): (last, "e3", 4.0),
+    values: dict[int, Stamped] = {
+        int(Slot.STAGE): (last, 1, 2.0, "hubspot"),
+        int(Slot.SENIORITY): (last, 2, 3.0, "hubspot"),
+        int(Slot.COMPANY_SIZE): (last, 3, 4.0, "hubspot"),
     }
     if consent is not None:
-        values[int(Slot.CONSENT)] = (last, "e4", consent)
+        values[int(Slot.CONSENT)] = (last, 4, consent, "web-form")
     return LeadState(
         newest=last,
         sums={
@@ -48,6 +48,7 @@ def lead_state(active_hours_ago: float = 3, consent: float | None = 1.0, each_da
         },
         last=dict.fromkeys(counted, last),
         values=values,
+        sources={"hubspot": last // SECOND - 86_400, "segment": last // SECOND},
         marks={f"{ADA}|raw.crm/0": 65536},
     )
 
@@ -55,7 +56,7 @@ def lead_state(active_hours_ago: float = 3, consent: float | None = 1.0, each_da
 def account_state(open_deals: int = 0) -> AccountState:
     """A company with that many open opportunities."""
     moment = micros(NOW) - HOUR
-    deals = {str(deal): (moment, "e", 1.0) for deal in range(open_deals)}
+    deals = {str(deal): (moment, 1, 1.0, "hubspot") for deal in range(open_deals)}
     return AccountState(newest=moment, items={int(Item.DEAL_OPEN): dict(deals)}, marks={f"{ACME}|raw.crm/1": 3})
 
 

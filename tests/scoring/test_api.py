@@ -168,6 +168,9 @@ def test_a_lead_is_shown_with_its_features_their_ages_and_its_newest_decision(cl
     assert set(view["features"]) == set(view["ages"]) == set(decided["features"])
     assert view["latest_decision"]["id"] == decided["id"]
     assert view["enrichment"]["intent"] == "researching"
+    assert view["source_ages"].keys() == decided["source_ages"].keys() == {"hubspot", "segment"}
+    assert view["profile"]["consent"]["source"] == "web-form"
+    assert view["profile"]["seniority"]["value"] == 3.0
     assert view["as_of"] > decided["as_of"]
 
 

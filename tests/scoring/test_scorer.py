@@ -113,6 +113,20 @@ def test_an_old_reading_or_one_behind_newer_text_is_used_and_called_stale(row: A
     assert decision.confidence < fresh.confidence
 
 
+def test_a_source_that_fell_silent_is_named_with_its_age_and_lowers_no_score(bundle: Bundle) -> None:
+    expected = {"hubspot": timedelta(hours=12), "zendesk": timedelta(hours=1)}
+    impatient = Scorer(bundle, LEAD_SCORING, policy.load(), "demo", timedelta(days=90), expected)
+    patient = Scorer(bundle, LEAD_SCORING, policy.load(), "demo", timedelta(days=90), {})
+    rows = served(account=account_row(), enrichment=enrichment_row())
+    decision = decide(impatient, rows)
+    assert decision.source_ages == {"hubspot": 3 * 3600 + 86_400, "segment": 3 * 3600}
+    assert decision.degraded == ("source_silent:hubspot",)
+    assert decide(patient, rows).degraded == ()
+    assert decision.score == decide(patient, rows).score
+    again = judge(evidence_of(decode_decision(encode_decision(decision))), impatient.model, impatient.policy)
+    assert differences(decision, again) == {}
+
+
 def test_a_missing_account_and_the_lack_of_one_are_two_things_and_both_are_said(scorer: Scorer) -> None:
     lost = decide(scorer, served(account=None))
     alone = decide(scorer, served(row=lead_row(account=None)))
