@@ -17,7 +17,7 @@ from feature_repo.entities import account, lead
 from feature_repo.permissions import permissions
 from feature_repo.services import scoring_service
 from feature_repo.views import feature_view, state_views
-from features.history import count_history, ensure_offline
+from features.history import count_history, ensure_history
 from features.lineage.registry import tell_of_registry
 from features.settings import PROJECT, FeaturePaths, feature_set, open_feast
 from features.store import OnlineStore
@@ -30,7 +30,7 @@ def apply(settings: PlatformSettings) -> None:
     """Make Feast's registry and online tables match the declarations. Safe to repeat."""
     paths = FeaturePaths.of(settings)
     paths.registry.parent.mkdir(parents=True, exist_ok=True)
-    ensure_offline(paths.lake)
+    ensure_history(paths.lake)
     with warnings.catch_warnings(), _alone(settings) as feast:
         warnings.simplefilter("ignore", RuntimeWarning)  # "experimental": the on-demand view is tested by us
         states = state_views(paths)

@@ -16,7 +16,7 @@ from feast.types import Bytes, Float64, String, UnixTimestamp
 
 from feature_repo.entities import account, lead
 from features.feature_set import named
-from features.history import enrichment_path, history_path
+from features.history import ACCOUNT, ENRICHMENT, LEAD, history_path
 from features.offline_store import ROWS
 from features.on_demand import features_of
 from features.settings import FeaturePaths
@@ -26,33 +26,32 @@ FOREVER = timedelta(0)  # a state never expires: its windows are computed when i
 
 def state_views(paths: FeaturePaths) -> list[FeatureView]:
     """Lead state, account state and the reading of the free text, one blob each."""
-    readings = FileSource(name="readings", path=str(enrichment_path(paths.lake)), timestamp_field="known_at")
     return [
         FeatureView(
             name=name,
             entities=[entity],
             ttl=FOREVER,
-            schema=[Field(name=entity.name, dtype=String), Field(name=column, dtype=Bytes)],
-            source=source,
+            schema=[Field(name=entity.name, dtype=String), Field(name=f"{rows}_row", dtype=Bytes)],
+            source=_history(rows, entity, paths),
             description=description,
         )
-        for name, entity, column, source, description in (
-            ("lead_state", lead, "lead_row", _history(lead, paths), "Tiles, last values and marks of a lead."),
-            ("account_state", account, "account_row", _history(account, paths), "Tiles, people, marks of an account."),
-            ("enrichment", lead, "enrichment_row", readings, "A language model's reading of a lead's free text."),
+        for name, entity, rows, description in (
+            ("lead_state", lead, LEAD, "Tiles, last values and marks of a lead."),
+            ("account_state", account, ACCOUNT, "Tiles, people, marks of an account."),
+            ("enrichment", lead, ENRICHMENT, "A language model's reading of a lead's free text."),
         )
     ]
 
 
-def _history(entity: Entity, paths: FeaturePaths) -> FileSource:
-    """The rows of the feature history that are about such entities, as they were served."""
+def _history(rows: str, about: Entity, paths: FeaturePaths) -> FileSource:
+    """Such rows of the feature history, as they were served."""
     return FileSource(
-        name=f"{entity.name}_history",
+        name=f"{rows}_history",
         path=str(history_path(paths.lake)),
         file_format=DeltaFormat(),
         timestamp_field="known_at",
-        field_mapping={"key": entity.name, "row": f"{entity.name}_row"},
-        tags={ROWS: f"entity = '{entity.name}'"},
+        field_mapping={"key": about.name, "row": f"{rows}_row"},
+        tags={ROWS: f"entity = '{rows}'"},
     )
 
 

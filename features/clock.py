@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
+TICK = timedelta(microseconds=1)
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 
@@ -22,3 +23,8 @@ def micros(moment: datetime) -> int:
 def from_micros(value: int) -> datetime:
     """The aware UTC datetime that `micros` turns back into `value`."""
     return EPOCH + timedelta(microseconds=value)
+
+
+def after(last: datetime | None, moment: datetime) -> datetime:
+    """The moment, or the next microsecond after `last` if it is not behind that."""
+    return moment if last is None or moment > last else last + TICK

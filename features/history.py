@@ -22,11 +22,12 @@ from ingestion.errors import Fenced
 from ingestion.lake import append_to, table_of
 from ingestion.lake_upkeep import PROPERTIES, Upkeep
 
-LEAD, ACCOUNT, OUTBOX = "lead", "account", "outbox"
+LEAD, ACCOUNT, ENRICHMENT, OUTBOX = "lead", "account", "enrichment", "outbox"
 
 SCHEMA = pa.schema(
     [
-        ("entity", pa.string()),  # lead or account; outbox: a record on its way to another partition of `events`
+        # lead, account, or enrichment: a lead's reading; outbox: a record on its way to another partition of `events`
+        ("entity", pa.string()),
         ("key", pa.string()),
         ("account", pa.string()),  # of a lead
         ("known_at", pa.timestamp("us", "UTC")),
@@ -112,8 +113,14 @@ class HistoryTable:
                 at = found.get(application)
                 raise Fenced(f"{application} is at {at}: another feature worker owns the partition; this one stops")
 
+    def add(self, rows: Sequence[HistoryRow], stamp: int) -> None:
+        """Commit rows that belong to no partition. Raises `LakeUnwritable` as `append`."""
+        self._table.update_incremental()
+        append_to(self._table, table_of([(*row, stamp) for row in rows], SCHEMA), CommitProperties())
+        self._upkeep.after_commit()
+
     def newest(self, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
-        """The newest rows of these leads or accounts, by key; left out: those without a row.
+        """The newest rows of these keys, by key; left out: those without a row.
 
         Reads the whole table's keys, however few are asked for: for when the online store cannot be asked.
         """
@@ -150,19 +157,9 @@ def _opened(lake: Path) -> DeltaTable:
     return DeltaTable(str(path))
 
 
-def enrichment_path(lake: Path) -> Path:
-    """The Parquet file that stands for the history of readings."""
-    return lake / "offline" / "enrichment.parquet"
-
-
-def ensure_offline(lake: Path) -> None:
-    """Make the tables that are missing, empty: Feast looks at them when its declarations are applied."""
+def ensure_history(lake: Path) -> None:
+    """Make the table, empty, if it is missing: Feast looks at it when its declarations are applied."""
     _opened(lake)
-    path = enrichment_path(lake)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        columns = [(LEAD, pa.string()), ("known_at", pa.timestamp("us", "UTC")), ("enrichment_row", pa.binary())]
-        pq.write_table(pa.schema(columns).empty_table(), path)
 
 
 def history_version(lake: Path) -> tuple[datetime, int]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 
 from features.activity import Facts
+from features.clock import after
 from features.feature_set import FeatureSet
 from features.fold import (
     absorb,
@@ -41,7 +42,6 @@ from ingestion.contracts.event import (
 from ingestion.contracts.forwards import part_origin
 from ingestion.kafka import Record, partition_for
 
-TICK = timedelta(microseconds=1)
 Content = Event | LeadMerged | LeadSplit | Handover | Forwarded  # of a record on `events`
 
 
@@ -341,7 +341,7 @@ class MicroBatch:
 
     def _write_lead(self, lead: str, partition: int, known: datetime) -> None:
         entry = self._entries.lead(lead)
-        entry.known_at = _after(entry.known_at, known)
+        entry.known_at = after(entry.known_at, known)
         entry.sequence += 1
         row = LeadRow(
             trim_lead(entry.state, self._features.kept),
@@ -359,17 +359,13 @@ class MicroBatch:
 
     def _write_account(self, account: str, known: datetime) -> None:
         entry = self._entries.account(account)
-        entry.known_at = _after(entry.known_at, known)
+        entry.known_at = after(entry.known_at, known)
         entry.sequence += 1
         row = AccountRow(trim_account(entry.state, self._features.kept), entry.known_at, entry.sequence)
         partition = partition_for(account, self._partitions)
         encoded = encode_row(row)
         self.rows.append(HistoryRow(ACCOUNT, account, None, entry.known_at, entry.sequence, encoded, None, partition))
         self.accounts[account] = EncodedRow(account, entry.known_at, encoded)
-
-
-def _after(last: datetime | None, known: datetime) -> datetime:
-    return known if last is None or known > last else last + TICK
 
 
 def _decode(record: Record) -> Content:

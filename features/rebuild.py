@@ -1,4 +1,5 @@
-"""Serve again what the online store has lost: the newest row of every lead and account, from the history (ADR 6).
+"""Serve again what the online store has lost: the newest row of every lead, account and reading, from the history
+(ADR 6).
 
 Invariant: a row is written only where it is newer than what is served, so workers go on meanwhile and a rebuild that
 was cut short is simply run again. The store counts as whole only if nothing was lost from the first row to the last.
@@ -7,6 +8,7 @@ was cut short is simply run again. The store counts as whole only if nothing was
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import Event
@@ -14,8 +16,8 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from features.errors import RebuildOvertaken
-from features.history import ACCOUNT, LEAD, HistoryRow, count_history, newest_first, read_rows
-from features.rows import EncodedRow, decode_account_row, decode_lead_row
+from features.history import ACCOUNT, ENRICHMENT, LEAD, HistoryRow, count_history, newest_first, read_rows
+from features.rows import EncodedRow, decode_account_row, decode_enrichment_row, decode_lead_row
 from features.store import OnlineStore
 from ingestion.errors import Retry
 
@@ -83,7 +85,7 @@ def _say(online: OnlineStore, mark: str, if_still: str) -> None:
 
 
 def rebuild_leads(lake: Path, online: OnlineStore, leads: Sequence[str]) -> Progress:
-    """Serve the newest rows of these leads and of their accounts."""
+    """Serve the newest rows of these leads, of their accounts, and their readings."""
     of_leads = _newest(lake, LEAD, leads)
     rows = {lead: decode_lead_row(row) for lead, row in of_leads.items()}
     of_accounts = _newest(lake, ACCOUNT, sorted({row.account for row in rows.values() if row.account}))
@@ -91,7 +93,11 @@ def rebuild_leads(lake: Path, online: OnlineStore, leads: Sequence[str]) -> Prog
     restored += online.restore_accounts(
         EncodedRow(account, decode_account_row(row).known_at, row) for account, row in of_accounts.items()
     )
-    total = len(of_leads) + len(of_accounts)
+    readings = _newest(lake, ENRICHMENT, leads)
+    restored += online.restore_enrichment(
+        EncodedRow(lead, decode_enrichment_row(row).known_at, row) for lead, row in readings.items()
+    )
+    total = len(of_leads) + len(of_accounts) + len(readings)
     return Progress(total, total, restored)
 
 
@@ -101,13 +107,12 @@ def restore(online: OnlineStore, rows: Iterable[HistoryRow]) -> int:
     for row in rows:
         if (known := newest.get((row.entity, row.key))) is None or known.sequence < row.sequence:
             newest[row.entity, row.key] = row
-    of = {entity: [_encoded(row) for row in newest.values() if row.entity == entity] for entity in (LEAD, ACCOUNT)}
-    return online.restore(of[LEAD]) + online.restore_accounts(of[ACCOUNT])
+    of: dict[str, list[EncodedRow]] = defaultdict(list)
+    for (entity, key), row in newest.items():
+        of[entity].append(EncodedRow(key, row.known_at, row.row))
+    restored = online.restore(of[LEAD]) + online.restore_accounts(of[ACCOUNT])
+    return restored + online.restore_enrichment(of[ENRICHMENT])
 
 
 def _newest(lake: Path, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
     return {key: rows[max(rows)] for key, rows in read_rows(lake, entity, keys, ()).items()}
-
-
-def _encoded(row: HistoryRow) -> EncodedRow:
-    return EncodedRow(row.key, row.known_at, row.row)

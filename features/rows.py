@@ -41,6 +41,8 @@ class EnrichmentRow(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """The newest reading of a lead's free text. Without a `score` nothing has been read yet."""
 
     status: str  # fresh, pending or unavailable
+    known_at: datetime
+    sequence: int = 0  # given when it is written: see features.readings
     read_at: datetime
     content_hash: str
     score: float | None = None  # 0–100
@@ -61,9 +63,9 @@ class EncodedRow(NamedTuple):
 
 
 class _Head(msgspec.Struct, array_like=True):
-    """What rows of leads and of accounts begin with."""
+    """What rows begin with."""
 
-    state: msgspec.Raw
+    state: msgspec.Raw  # of readings their status
     known_at: datetime
     sequence: int
 

@@ -83,7 +83,7 @@ class OnlineStore:
 
     def write_enrichment(self, rows: Mapping[str, EnrichmentRow]) -> None:
         """Serve these readings from now on."""
-        encoded = [EncodedRow(lead, row.read_at, encode_row(row)) for lead, row in rows.items()]
+        encoded = [EncodedRow(lead, row.known_at, encode_row(row)) for lead, row in rows.items()]
         self._write(self._enrichment, "lead", "enrichment_row", encoded)
 
     def restore(self, rows: Iterable[EncodedRow]) -> int:
@@ -97,6 +97,10 @@ class OnlineStore:
     def restore_accounts(self, rows: Iterable[EncodedRow]) -> int:
         """As `restore`, of accounts."""
         return self._restore(self._accounts, "account", "account_row", rows)
+
+    def restore_enrichment(self, rows: Iterable[EncodedRow]) -> int:
+        """As `restore`, of readings."""
+        return self._restore(self._enrichment, "lead", "enrichment_row", rows)
 
     def is_whole(self) -> bool:
         """Whether the store holds everything that was ever written to it. Ask after reading: it may be lost between."""

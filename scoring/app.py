@@ -14,6 +14,8 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
+from features.history import HistoryTable
+from features.readings import Readings
 from features.settings import feature_set
 from features.sources import expected
 from features.store import OnlineStore
@@ -195,7 +197,7 @@ def run_enrichment(settings: PlatformSettings, stop: Event) -> None:
     )
     worker = EnrichmentWorker(
         consumer,
-        OnlineStore.open(settings),
+        Readings(OnlineStore.open(settings), HistoryTable(settings.lake.absolute())),
         Vault(engine, settings.master_key_bytes),
         build_reader(scoring, engine, _now),
         producer,

@@ -140,7 +140,7 @@ def decide(scorer: Scorer, served: Served) -> Decision:
     as_of = max(
         served.row.known_at,
         account.known_at if account else served.row.known_at,
-        enrichment.read_at if enrichment else served.row.known_at,
+        enrichment.known_at if enrichment else served.row.known_at,
     )
     name = derived_id(
         as_of,

@@ -1,4 +1,4 @@
-"""Reads the free text of events and keeps each lead's newest reading in the online store.
+"""Reads the free text of events and keeps each lead's newest reading among its features.
 
 Invariant: nothing waits for it. A text that cannot be read leaves the lead `unavailable` (an older reading stays and is
 served as stale), and the next text goes on. At least once; the cache makes a replay free.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -29,23 +29,19 @@ from scoring.metrics import ScoringMetrics
 GROUP = "leadline-enrichment"
 _MAX_RECORDS = 500
 _AT_ONCE = 8  # readings in flight
-_STEP = {
-    EnrichmentStatus.PENDING: timedelta(microseconds=1),
-    EnrichmentStatus.UNAVAILABLE: timedelta(microseconds=2),
-}
 
 log = logging.getLogger(__name__)
 
 
 class Readings(Protocol):
-    """The online store, as far as it is used here."""
+    """`features.readings.Readings`, as far as it is used here."""
 
     def read_enrichment(self, leads: Sequence[str]) -> Sequence[EnrichmentRow | None]:
         """The newest readings, in the order of the leads."""
         ...
 
     def write_enrichment(self, rows: dict[str, EnrichmentRow]) -> None:
-        """Replace the leads' readings."""
+        """Replace the leads' readings, each as of its `known_at` or just after the one before it."""
         ...
 
 
@@ -139,6 +135,7 @@ class EnrichmentWorker:
         reading = answer.reading
         return EnrichmentRow(
             status=EnrichmentStatus.FRESH.value,
+            known_at=self._known(event),
             read_at=self._clock(),
             content_hash=event.data.text_hash or "",
             score=reading.score,
@@ -151,21 +148,26 @@ class EnrichmentWorker:
         )
 
     def _unread(self, event: Event, known: EnrichmentRow | None, status: EnrichmentStatus) -> EnrichmentRow:
-        """What is said while there is no reading of this text: an older one stays, under the new status.
-
-        The store keeps the newer of two rows, so each status is a microsecond newer than the one before it.
-        """
+        """What is said while there is no reading of this text: an older one stays, under the new status."""
         if known is not None and known.score is not None:
-            newer = known.read_at + _STEP[status]
-            return msgspec.structs.replace(known, status=status.value, read_at=newer)
-        return EnrichmentRow(status=status.value, read_at=self._clock(), content_hash=event.data.text_hash or "")
+            return msgspec.structs.replace(known, status=status.value, known_at=self._known(event))
+        return EnrichmentRow(
+            status=status.value,
+            known_at=self._known(event),
+            read_at=self._clock(),
+            content_hash=event.data.text_hash or "",
+        )
+
+    def _known(self, cause: Event | LeadMerged) -> datetime:
+        """When what follows from it was known: of imported history when that was received (ADR 3)."""
+        return cause.receivedtime if cause.imported else self._clock()
 
     def _move(self, merge: LeadMerged) -> None:
         """The survivor takes the absorbed lead's reading over if it is the newer one."""
         absorbed, survivor = self._store.read_enrichment([merge.absorbed, merge.survivor])
         if absorbed is None or (survivor is not None and survivor.read_at >= absorbed.read_at):
             return
-        self._store.write_enrichment({merge.survivor: absorbed})
+        self._store.write_enrichment({merge.survivor: msgspec.structs.replace(absorbed, known_at=self._known(merge))})
         if not merge.imported:
             self._producer.send(CHANGES_TOPIC, key=merge.survivor, value=self._change(merge.survivor))
 

@@ -154,7 +154,9 @@ def test_the_same_row_written_again_changes_nothing(store: OnlineStore) -> None:
 def reading_of(*, score: float | None = 70.5, microseconds: int = 0, status: str = "fresh") -> EnrichmentRow:
     return EnrichmentRow(
         status=status,
-        read_at=NOW + microseconds * TICK,
+        known_at=NOW + microseconds * TICK,
+        sequence=1 + microseconds,
+        read_at=NOW,
         content_hash="c0ffee",
         score=score,
         confidence=0.625,
@@ -167,7 +169,7 @@ def reading_of(*, score: float | None = 70.5, microseconds: int = 0, status: str
 
 
 def test_readings_of_free_text_come_back_whole(store: OnlineStore) -> None:
-    waiting = EnrichmentRow(status="pending", read_at=NOW, content_hash="f00d")
+    waiting = EnrichmentRow(status="pending", known_at=NOW, read_at=NOW, content_hash="f00d")
     store.write_enrichment({"ld_1": reading_of(), "ld_2": waiting})
     assert store.read_enrichment(["ld_2", "ld_3", "ld_1"]) == [waiting, None, reading_of()]
 

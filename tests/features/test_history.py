@@ -6,7 +6,6 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
@@ -16,8 +15,7 @@ from features.history import (
     OUTBOX,
     HistoryRow,
     HistoryTable,
-    enrichment_path,
-    ensure_offline,
+    ensure_history,
     history_path,
     read_history,
 )
@@ -155,10 +153,10 @@ def test_without_a_history_there_is_nothing_to_read(tmp_path: Path) -> None:
 
 
 def test_what_feast_looks_at_is_made_once_and_never_emptied(tmp_path: Path) -> None:
-    ensure_offline(tmp_path)
-    assert read_history(tmp_path, LEAD).num_rows == pq.read_table(enrichment_path(tmp_path)).num_rows == 0
+    ensure_history(tmp_path)
+    assert read_history(tmp_path, LEAD).num_rows == 0
     table = HistoryTable(tmp_path)
     table.take_over(0)
     table.append([row("ld_0", 1)], {0: 1}, stamp=1)
-    ensure_offline(tmp_path)
+    ensure_history(tmp_path)
     assert keys(tmp_path) == [("ld_0", 1)]

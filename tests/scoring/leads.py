@@ -76,6 +76,7 @@ def enrichment_row(
     """A reading."""
     return EnrichmentRow(
         status=status,
+        known_at=read_at or NOW - timedelta(days=1),
         read_at=read_at or NOW - timedelta(days=1),
         content_hash="c0ffee",
         score=score,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
@@ -191,7 +192,7 @@ def test_events_without_text_and_tests_are_not_read(desk: Desk) -> None:
 def test_imported_history_is_read_and_scores_nobody(desk: Desk) -> None:
     desk.say(ADA, "pricing?", imported=True)
     desk.settle()
-    assert ADA in desk.rows.enrichment
+    assert desk.rows.enrichment[ADA].known_at == NOW, "it was known when it was received"
     assert desk.announced() == []
 
 
@@ -207,7 +208,9 @@ def test_a_merge_takes_the_newer_reading_to_the_survivor(desk: Desk) -> None:
     desk.say(BOB, "We are ready to buy.")
     desk.merge(BOB, ADA)
     desk.settle()
-    assert desk.rows.enrichment[ADA] == desk.rows.enrichment[BOB]
+    moved, left = desk.rows.enrichment[ADA], desk.rows.enrichment[BOB]
+    assert replace(moved, known_at=left.known_at) == left
+    assert moved.known_at > left.known_at, "the survivor did not know of it before"
     assert ADA in desk.announced()
 
 
@@ -243,7 +246,8 @@ def test_an_older_reading_stays_under_a_status_that_says_so(desk: Desk, server: 
     desk.settle()
     row = desk.rows.enrichment[ADA]
     assert (row.status, row.score) == ("unavailable", 66.0)
-    assert row.read_at > enrichment_row().read_at
+    assert row.read_at == enrichment_row().read_at
+    assert row.known_at > enrichment_row().known_at
 
 
 def test_an_erased_person_s_text_is_not_read_and_nothing_stops(desk: Desk) -> None:
