@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -162,23 +163,29 @@ def run_hydration(
 ) -> None:
     """Fetch what raw messages only name, until `stop` is set. Raises what `HydrationWorker.run` raises."""
     from ingestion.hydration.apis import load_apis
+    from ingestion.hydration.firmographics import api_of
 
-    apis = load_apis(settings.connections)
+    provider = api_of(settings)
+    has_connections = provider is None or settings.connections.exists()
+    apis = load_apis(settings.connections, required=provider is None) if has_connections else {}
     serve_metrics(settings.metrics_port)
     settle_memory()
-    asyncio.run(_hydrate(settings, apis, stop, patience, HydrationMetrics(registry)))
+    asyncio.run(_hydrate(settings, apis, provider, stop, patience, HydrationMetrics(registry)))
 
 
 async def _hydrate(
     settings: HydrationSettings,
     apis: Mapping[Owner, Api],
+    provider: Api | None,
     stop: threading.Event,
     patience: Patience | None,
     metrics: HydrationMetrics,
 ) -> None:
     # Imported here: other workers need no HTTP client.
-    from ingestion.hydration.client import client_for
+    from ingestion.hydration.client import ask, client_for
+    from ingestion.hydration.companies import Companies
     from ingestion.hydration.fetcher import IN_FLIGHT, Fetcher, Patience
+    from ingestion.hydration.firmographics import provider_of
     from ingestion.hydration.table import Hydrations
     from ingestion.hydration.worker import HydrationWorker
     from ingestion.receiver.outlet import KafkaOutlet
@@ -192,9 +199,11 @@ async def _hydrate(
         consumer = AlignedConsumer(bootstrap, HYDRATION_GROUP, list(RAW_TOPICS), client_config=membership)
         opened.callback(consumer.close)
         hydrations, fetchers, tracer = Hydrations(engine), {}, tracer_of(settings, "hydrate")
-        for owner, api in apis.items():
+        patience = patience or Patience()
+        for owner, api in [*apis.items(), *([] if provider is None else [(provider.owner, provider)])]:
             client = await opened.enter_async_context(client_for(IN_FLIGHT))
-            fetchers[owner] = Fetcher(
-                api, client, hydrations, outlet, metrics, patience=patience or Patience(), tracer=tracer
-            )
-        await HydrationWorker(consumer, fetchers, hydrations, metrics).run(stop)
+            by_http = partial(ask, client, api, seconds=patience.ask)
+            asked = provider_of(settings, by_http, engine) if api is provider else by_http
+            fetchers[owner] = Fetcher(api, asked, hydrations, outlet, metrics, patience=patience, tracer=tracer)
+        companies = None if provider is None else Companies(provider, load_lists(settings.identity_lists))
+        await HydrationWorker(consumer, fetchers, hydrations, metrics, companies=companies).run(stop)

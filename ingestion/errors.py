@@ -76,6 +76,10 @@ class FetchDelayed(Retry):
 class FetchRefused(IngestionError):
     """A vendor's API will not give an object, however often it is asked; a person may ask again."""
 
+    def __init__(self, reason: str, *, missing: bool = False) -> None:
+        super().__init__(reason)
+        self.missing = missing  # it has no such object
+
 
 class Stop(IngestionError):
     """A person must look before the stage goes on."""

@@ -73,6 +73,29 @@ class HydrationSettings(ReceiverSettings):
         description="This worker's lasting name: a restarted one takes its partitions back at once.",
     )
 
+    identity_lists: Path | None = Field(
+        None,
+        alias="LEADLINE_IDENTITY_LISTS",
+        description="Folder of additions to the lists of role mailboxes, throw-away and free-mail domains.",
+    )
+    firmographics: str = Field(
+        "",
+        alias="LEADLINE_FIRMOGRAPHICS",
+        description="Who knows companies by domain: a CSV, JSON or Parquet file, or an address with {domain} in it.",
+    )
+    firmographics_token: SecretStr = Field(
+        SecretStr(""), alias="LEADLINE_FIRMOGRAPHICS_TOKEN", description="Bearer token for that address."
+    )
+    firmographics_daily: int = Field(
+        1000, alias="LEADLINE_FIRMOGRAPHICS_DAILY", ge=1, description="Questions to that address in a day."
+    )
+    firmographics_per_second: float = Field(
+        1.0, alias="LEADLINE_FIRMOGRAPHICS_PER_SECOND", gt=0, description="Questions to that address in a second."
+    )
+    firmographics_max_age_days: float = Field(
+        90.0, alias="LEADLINE_FIRMOGRAPHICS_MAX_AGE_DAYS", gt=0, description="A company is asked for again after that."
+    )
+
     @model_validator(mode="after")
     def _place_embedded_stores(self) -> Self:
         for name, default in self._embedded().items():
@@ -125,11 +148,6 @@ class PlatformSettings(RegistrySettings):
     )
     product_scope: str = Field(
         "", alias="LEADLINE_PRODUCT_SCOPE", description="Segment workspace whose user ids the support desk repeats."
-    )
-    identity_lists: Path | None = Field(
-        None,
-        alias="LEADLINE_IDENTITY_LISTS",
-        description="Folder of additions to the lists of role mailboxes, throw-away and free-mail domains.",
     )
     online_store: str = Field(
         "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."

@@ -61,8 +61,8 @@ class Api:
         return f"{self.base_url}{path}", query, {"authorization": self.vendor.authorize(self.token())}
 
 
-def load_apis(path: Path, environment: Mapping[str, str] = os.environ) -> dict[Owner, Api]:
-    """The declared APIs, by owner. No secret is read but the tokens.
+def load_apis(path: Path, environment: Mapping[str, str] = os.environ, *, required: bool = True) -> dict[Owner, Api]:
+    """The declared APIs, by owner; at least one, if it is `required`. No secret is read but the tokens.
 
     Raises:
         SettingsError: the file or a token is missing or wrong, or no connection has a `fetch` table.
@@ -75,7 +75,7 @@ def load_apis(path: Path, environment: Mapping[str, str] = os.environ) -> dict[O
         other = found.setdefault(api.owner, api)
         if other is not api:
             raise SettingsError(f"connections {other.name} and {name} both fetch for account {api.account}: keep one")
-    if not found:
+    if required and not found:
         raise SettingsError(f"connections file {path}: no connection has a fetch table, so there is nothing to fetch")
     return found
 

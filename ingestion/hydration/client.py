@@ -26,6 +26,7 @@ ASK_SECONDS = 20.0
 LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 
 _OK = 200
+_NOT_FOUND = 404
 _TOO_MANY = 429
 _LATER = frozenset({408, 425, _TOO_MANY})
 _NEXT_STEPS = {
@@ -33,7 +34,7 @@ _NEXT_STEPS = {
     302: "set fetch.base_url to where the API is now",
     401: "the token is not valid: renew it",
     403: "the token may not read this: look at its scopes",
-    404: "the vendor has no such object, or the token may not see it",
+    _NOT_FOUND: "the vendor has no such object, or the token may not see it",
 }
 _HEADERS = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "leadline"}
 
@@ -92,7 +93,8 @@ def _reason(vendor: Vendor, response: httpx2.Response, body: bytes) -> FetchDela
         return FetchDelayed(told, after=_retry_after(response), throttled=True)
     if status in _LATER or status >= 500:
         return FetchDelayed(told, after=_retry_after(response))
-    return FetchRefused(f"{told}: {_NEXT_STEPS.get(status, 'the vendor does not take the request')}")
+    why = _NEXT_STEPS.get(status, "the vendor does not take the request")
+    return FetchRefused(f"{told}: {why}", missing=status == _NOT_FOUND)
 
 
 def _code(vendor: Vendor, body: bytes) -> str:

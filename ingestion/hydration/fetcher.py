@@ -10,12 +10,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx2
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from ingestion.contracts.raw import (
@@ -30,8 +29,9 @@ from ingestion.contracts.raw import (
 from ingestion.decode import subject
 from ingestion.errors import FetchDelayed, FetchRefused, Retry
 from ingestion.hydration.apis import Api
-from ingestion.hydration.client import ASK_SECONDS, ask
+from ingestion.hydration.client import ASK_SECONDS
 from ingestion.hydration.table import FETCHED, Hydrations, Task
+from ingestion.hydration.vendor import Wanted
 from ingestion.metrics import HydrationMetrics
 from ingestion.receiver.asgi import Outlet
 from ingestion.tracing import continued, traced
@@ -65,7 +65,7 @@ class Fetcher:
     def __init__(
         self,
         api: Api,
-        client: httpx2.AsyncClient,
+        ask: Callable[[Wanted], Awaitable[bytes | None]],
         hydrations: Hydrations,
         outlet: Outlet,
         metrics: HydrationMetrics,
@@ -74,8 +74,9 @@ class Fetcher:
         tracer: Tracer | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`ask` says None where there is no such object, which is an answer; it raises what `client.ask` does."""
         self.api = api
-        self._client, self._hydrations, self._outlet, self._metrics = client, hydrations, outlet, metrics
+        self._ask, self._hydrations, self._outlet, self._metrics = ask, hydrations, outlet, metrics
         self._patience, self._tracer, self._clock = patience, tracer, clock
         self._turn = asyncio.Lock()  # one at a time looks for the next object
         self._news = asyncio.Event()
@@ -138,8 +139,9 @@ class Fetcher:
 
     async def _outcome(self, task: Task, asked: float) -> str:
         try:
-            answer = await ask(self._client, self.api, task.about, seconds=self._patience.ask)
-            await self._publish(task, self.api.vendor.wrap(task.about, answer))
+            answer = await self._ask(task.about)
+            if answer is not None:
+                await self._publish(task, self.api.vendor.wrap(task.about, answer))
         except Retry as delay:
             return await self._delay(task, delay)
         except FetchRefused as refusal:

@@ -18,6 +18,7 @@ from ingestion.contracts.raw import FETCHED_FOR, SOURCE_ACCOUNT, SOURCE_SYSTEM, 
 from ingestion.decode import DEFAULT_ACCOUNT, elements
 from ingestion.errors import Quarantine
 from ingestion.hydration.apis import Api, Owner
+from ingestion.hydration.companies import Companies
 from ingestion.hydration.fetcher import Fetcher
 from ingestion.hydration.table import FAILED, WAITING, Ask, Hydrations
 from ingestion.kafka import AlignedConsumer, Record
@@ -42,8 +43,11 @@ class HydrationWorker:
         hydrations: Hydrations,
         metrics: HydrationMetrics,
         *,
+        companies: Companies | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`companies` asks for the firmographics of everybody who is named, if anybody is to be asked."""
+        self._companies = companies
         self._consumer, self._fetchers = consumer, fetchers
         self._hydrations, self._metrics, self._clock = hydrations, metrics, clock
         self._looked_at = float("-inf")
@@ -77,10 +81,11 @@ class HydrationWorker:
     def _asks(self, record: Record) -> Sequence[Ask]:
         headers = record.headers
         owner = headers.get(SOURCE_SYSTEM, ""), headers.get(SOURCE_ACCOUNT) or DEFAULT_ACCOUNT
-        fetcher = self._fetchers.get(owner)
-        if fetcher is None or FETCHED_FOR in headers:
+        if FETCHED_FOR in headers:
             return ()
-        return list(asks_of(raw_of(record), fetcher.api, self._clock()))
+        fetcher, raw = self._fetchers.get(owner), raw_of(record)
+        asks = [] if fetcher is None else list(asks_of(raw, fetcher.api, self._clock()))
+        return asks if self._companies is None else [*asks, *self._companies.asks_of(raw)]
 
     def _look_around(self) -> None:
         """Count what waits and what failed, and forget what is too old to count; now and then."""

@@ -77,6 +77,6 @@ def test_who_is_believed_is_part_of_the_feature_hash(monkeypatch: pytest.MonkeyP
 
 
 def test_every_ranked_source_is_one_that_events_come_from() -> None:
-    assert set(RANKS) - {"firmographics"} <= set(ADAPTERS)
+    assert set(RANKS) <= set(ADAPTERS)
     assert profile_of(LeadState(), None) == {}
     assert PROFILE

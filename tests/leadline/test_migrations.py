@@ -13,12 +13,12 @@ from ingestion.database import metadata, open_database
 from leadline.migrations import upgrade
 
 DECLARING = (
+    "ingestion.allowance",
     "ingestion.duplicates",
     "ingestion.hydration.table",
     "ingestion.identity.tables",
     "ingestion.privacy",
     "ingestion.refused",
-    "scoring.enrichment.budget",
     "scoring.enrichment.cache",
     "scoring.ledger",
 )

@@ -14,6 +14,13 @@ depends_on = None
 def upgrade() -> None:
     """Create every table."""
     op.create_table(
+        "allowances",
+        sa.Column("purpose", sa.String(length=40), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("spent", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("purpose", "day", name="pk_allowances"),
+    )
+    op.create_table(
         "conflicts",
         sa.Column("a", sa.String(length=40), nullable=False),
         sa.Column("b", sa.String(length=40), nullable=False),
@@ -79,7 +86,7 @@ def upgrade() -> None:
         sa.Column("account", sa.String(length=100), nullable=False),
         sa.Column("scope", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column("object", sa.String(length=40), nullable=False),
+        sa.Column("object", sa.String(length=253), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
@@ -147,12 +154,6 @@ def upgrade() -> None:
         sa.Column("wrapped", sa.LargeBinary(), nullable=True),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("lead", name="pk_person_keys"),
-    )
-    op.create_table(
-        "reading_budget",
-        sa.Column("day", sa.String(length=10), nullable=False),
-        sa.Column("spent_micros", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("day", name="pk_reading_budget"),
     )
     op.create_table(
         "readings",
