@@ -164,6 +164,11 @@ class PlatformSettings(RegistrySettings):
         pattern=r"^(duckdb|local(\[.+\])?|yarn|(spark|k8s)://\S+)$",
         description="Computes features from the lake: `duckdb`, or Spark by its master, as `local[2]`, `spark://…`.",
     )
+    ideal_customer: Path | None = Field(
+        None,
+        alias="LEADLINE_IDEAL_CUSTOMER",
+        description="Whom the firm sells to, a TOML file as features/ideal_customer.toml, which counts otherwise.",
+    )
     source_freshness: str = Field(
         "",
         alias="LEADLINE_SOURCE_FRESHNESS",
