@@ -39,7 +39,8 @@ def comparison_of(settings: PlatformSettings) -> Comparison:
 
 def snapshot_gate(settings: PlatformSettings, trained: Trained = untrained) -> SnapshotGate:
     """What judges snapshots of this platform, against what its model was `trained` on."""
-    return SnapshotGate(settings.lake.absolute(), OnlineStore.open(settings), feature_set(settings), trained)
+    lake, online, within = settings.lake.absolute(), OnlineStore.open(settings), expected(settings.source_freshness)
+    return SnapshotGate(lake, online, feature_set(settings), trained, expected=within)
 
 
 def run_monitor(

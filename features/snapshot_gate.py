@@ -7,9 +7,9 @@ states, ranges, missing values and freshness by the same suites, and every featu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from features.language import Entity
 from features.metrics import DriftMetrics
 from features.reference import Reference, store_reference, stored_reference
 from features.snapshot import LEADS, Snapshot, take_snapshot
+from features.sources import EXPECTED
 from features.store import OnlineStore
 from quality.drift import Groups, Shift, Values, shift_of
 from quality.verdict import Verdict
@@ -57,6 +58,7 @@ class SnapshotGate:
         features: FeatureSet,
         trained: Trained = untrained,
         *,
+        expected: Mapping[str, timedelta] = EXPECTED,
         leads: int = LEADS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -66,7 +68,7 @@ class SnapshotGate:
         self._trained = trained
         self._leads = leads
         self._clock = clock
-        self._values = ValueCheck(features)
+        self._values = ValueCheck(features, expected)
         self._drift = DriftJudge()
         self._states: Runner | None = None
 
