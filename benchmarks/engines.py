@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -89,7 +90,7 @@ def run(folder: Path, *, events: int, rounds: int, console: Console) -> Result:
         made_at=now(),
         machine=machine(),
         load={"both": meter.read()},
-        versions=versions(),
+        versions=versions(duckdb=version("duckdb"), pyspark=version("pyspark")),
         goals=[],
         figures=msgspec.to_builtins(found),
         notes=[*notes, "from the start of the process to the answer; CPU with JVM and workers; equal answers"],

@@ -77,9 +77,9 @@ def resident_bytes(pid: int) -> int:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most memory that a process has held so far (proc_pid_status(5))."""
+    """The most memory that a process has held so far (proc_pid_status(5)); 0 once it has ended."""
     told = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2]
-    return int(told.split()[0]) * 1024
+    return int(told.split()[0]) * 1024 if told else 0
 
 
 @contextmanager
