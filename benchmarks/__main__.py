@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks import (
+    backfill,
     engines,
     feature_read,
     fold,
@@ -45,6 +46,7 @@ class Which(StrEnum):
     POINT_IN_TIME = "point-in-time"
     FEATURE_READ = "feature-read"
     ENGINES = "engines"
+    BACKFILL = "backfill"
 
 
 def main(
@@ -54,6 +56,7 @@ def main(
     soak_events: Annotated[
         int, typer.Option(min=1, help="About how many go through one long-lived worker.")
     ] = 2_000_000,
+    history: Annotated[int, typer.Option(min=1_000, help="How many events a feature set is filled with.")] = 1_000_000,
     examples: Annotated[int, typer.Option(min=20_000, help="How many a training set has, at most.")] = 1_000_000,
     lake_events: Annotated[int, typer.Option(min=8_000, help="How many the engines compute from.")] = 1_600_000,
     rounds: Annotated[int, typer.Option(min=5, help="Rounds of each comparison.")] = 7,
@@ -78,6 +81,7 @@ def main(
         Which.POINT_IN_TIME: lambda: point_in_time.run(folder, examples=examples, rounds=rounds, console=console),
         Which.FEATURE_READ: lambda: feature_read.run(folder, home=demo, rounds=rounds, console=console),
         Which.ENGINES: lambda: engines.run(folder, events=lake_events, rounds=rounds, console=console),
+        Which.BACKFILL: lambda: backfill.run(folder, events=history, console=console),
         Which.SCORING: lambda: scoring.run(folder, home=demo, rounds=rounds, console=console),
     }
     for which, run in runs.items():

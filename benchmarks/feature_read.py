@@ -35,7 +35,7 @@ from feature_repo.apply import apply
 from features.definitions import LEAD_SCORING
 from features.parity import NO_ACCOUNT
 from features.rebuild import rebuild
-from features.settings import open_feast
+from features.settings import history_of, open_feast
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
 from leadline import environment
@@ -100,7 +100,7 @@ def run(folder: Path, *, home: Path, rounds: int, console: Console) -> Result:
                 settings = _settings(copy, address)
                 with console.status(f"{store}: writing the rows from the history"):
                     apply(settings)
-                    rebuild(settings.lake.absolute(), OnlineStore.open(settings))
+                    rebuild(history_of(settings), OnlineStore.open(settings))
                 accounts: Accounts = {lead: account for lead, account, _ in newest_leads(settings)}
                 stack.enter_context(on_core(SYSTEM))
                 arms = stack.enter_context(_arms(settings, copy, accounts))

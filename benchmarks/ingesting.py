@@ -22,7 +22,7 @@ from rich.console import Console
 from benchmarks.draining import left_after_first_commit, until
 from benchmarks.machine import Load, LoadMeter, cpu_seconds, on_core, own_environment
 from benchmarks.traffic import TOPIC
-from features.app import FEATURES_GROUP
+from features.definitions import LEAD_SCORING
 from ingestion.app import INGESTION_GROUP
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.kafka import Lags, create_topics
@@ -36,7 +36,7 @@ from leadline.setup import PARTITIONS
 
 OURS, QUIX, FOLDING = "ingestion", "Quix Streams", "features"
 OUTPUTS = {OURS: EVENTS_TOPIC, QUIX: "events.quix"}
-_GROUPS = {OURS: INGESTION_GROUP, QUIX: "quix", FOLDING: FEATURES_GROUP}
+_GROUPS = {OURS: INGESTION_GROUP, QUIX: "quix", FOLDING: f"leadline-features-{LEAD_SCORING.service}"}
 _INPUTS = {OURS: TOPIC, QUIX: TOPIC, FOLDING: EVENTS_TOPIC}
 _COMMANDS = {OURS: "ingest", FOLDING: "features"}
 _HANDLER = Path(__file__).parent / "peers" / "quix" / "handler.py"

@@ -22,7 +22,7 @@ from benchmarks.draining import left_after_first_commit, until
 from benchmarks.machine import Load, LoadMeter, children, cpu_seconds, own_environment
 from benchmarks.raw_loop import CONSUME, cpu_seconds_of_reading
 from benchmarks.result import Goal, Result, Spread, machine, now, versions
-from features.app import FEATURES_GROUP
+from features.app import features_group
 from ingestion.app import INGESTION_GROUP, LAKE_GROUP
 from ingestion.contracts.raw import EVENTS_TOPIC, IMPORTED, RAW_TOPICS
 from ingestion.kafka import Lags
@@ -148,14 +148,14 @@ class _Run:
 
 
 def _run(platform: Platform, lags: Lags, raw: int) -> _Run:
-    alive = platform.stack.require_running
+    alive, group = platform.stack.require_running, features_group(platform.settings)
     platform.start("features", "lake")  # first, so that their start is not in the clock
-    until(lambda: lags.has_members(FEATURES_GROUP) and lags.has_members(LAKE_GROUP), alive)
+    until(lambda: lags.has_members(group) and lags.has_members(LAKE_GROUP), alive)
     platform.start("ingest")
     left = left_after_first_commit(lags, INGESTION_GROUP, RAW_TOPICS, raw, alive)
     meter, before, began = LoadMeter(), _cpu_by_process(), time.monotonic()
     until(lambda: lags.of(INGESTION_GROUP, RAW_TOPICS) == 0, alive)
-    until(lambda: lags.of(FEATURES_GROUP, [EVENTS_TOPIC]) == 0, alive)
+    until(lambda: lags.of(group, [EVENTS_TOPIC]) == 0, alive)
     seconds = time.monotonic() - began
     until(lambda: lags.of(LAKE_GROUP, [EVENTS_TOPIC]) == 0, alive)
     after = _cpu_by_process()

@@ -6,7 +6,7 @@ Usage: python - SECONDS < deploy/drained.py. Exits 1 with the groups that lag wh
 import sys
 import time
 
-from features.app import FEATURES_GROUP
+from features.app import features_group
 from ingestion.app import INGESTION_GROUP, LAKE_GROUP
 from ingestion.contracts.raw import CHANGES_TOPIC, DECISIONS_TOPIC, EVENTS_TOPIC, RAW_TOPICS
 from ingestion.errors import Retry
@@ -19,7 +19,7 @@ from scoring.stream import GROUP as STREAM_GROUP
 # In the order of the data's way: what one group commits, the next has already been sent.
 _GROUPS = {
     INGESTION_GROUP: RAW_TOPICS,
-    FEATURES_GROUP: (EVENTS_TOPIC,),
+    features_group(load()): (EVENTS_TOPIC,),
     LAKE_GROUP: (EVENTS_TOPIC,),
     ENRICHMENT_GROUP: (EVENTS_TOPIC,),
     STREAM_GROUP: (CHANGES_TOPIC,),

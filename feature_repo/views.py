@@ -7,6 +7,7 @@ offline cannot differ in arithmetic (ADR 2).
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from feast import Entity, FeatureView, Field, FileSource, OnDemandFeatureView, RequestSource
@@ -16,7 +17,7 @@ from feast.types import Bytes, Float64, String, UnixTimestamp
 
 from feature_repo.entities import account, lead
 from features.feature_set import named
-from features.history import ACCOUNT, ENRICHMENT, LEAD, history_path
+from features.history import ACCOUNT, ENRICHMENT, LEAD, readings_beside
 from features.offline_store import ROWS
 from features.on_demand import features_of
 from features.settings import FeaturePaths
@@ -25,29 +26,35 @@ FOREVER = timedelta(0)  # a state never expires: its windows are computed when i
 
 
 def state_views(paths: FeaturePaths) -> list[FeatureView]:
-    """Lead state, account state and the reading of the free text, one blob each."""
+    """Lead state and account state, one blob each."""
     return [
-        FeatureView(
-            name=name,
-            entities=[entity],
-            ttl=FOREVER,
-            schema=[Field(name=entity.name, dtype=String), Field(name=f"{rows}_row", dtype=Bytes)],
-            source=_history(rows, entity, paths),
-            description=description,
-        )
-        for name, entity, rows, description in (
-            ("lead_state", lead, LEAD, "Tiles, last values and marks of a lead."),
-            ("account_state", account, ACCOUNT, "Tiles, people, marks of an account."),
-            ("enrichment", lead, ENRICHMENT, "A language model's reading of a lead's free text."),
-        )
+        _blob("lead_state", lead, LEAD, paths.history, "Tiles, last values and marks of a lead."),
+        _blob("account_state", account, ACCOUNT, paths.history, "Tiles, people, marks of an account."),
     ]
 
 
-def _history(rows: str, about: Entity, paths: FeaturePaths) -> FileSource:
-    """Such rows of the feature history, as they were served."""
+def readings_view(paths: FeaturePaths) -> FeatureView:
+    """The readings of the free text, which every feature set shares."""
+    about = "A language model's reading of a lead's free text."
+    return _blob("enrichment", lead, ENRICHMENT, readings_beside(paths.history), about)
+
+
+def _blob(name: str, entity: Entity, rows: str, history: Path, description: str) -> FeatureView:
+    return FeatureView(
+        name=name,
+        entities=[entity],
+        ttl=FOREVER,
+        schema=[Field(name=entity.name, dtype=String), Field(name=f"{rows}_row", dtype=Bytes)],
+        source=_history(rows, entity, history),
+        description=description,
+    )
+
+
+def _history(rows: str, about: Entity, history: Path) -> FileSource:
+    """Such rows of a history, as they were served."""
     return FileSource(
         name=f"{rows}_history",
-        path=str(history_path(paths.lake)),
+        path=str(history),
         file_format=DeltaFormat(),
         timestamp_field="known_at",
         field_mapping={"key": about.name, "row": f"{rows}_row"},
@@ -75,7 +82,7 @@ def feature_view(states: list[FeatureView], feature_set: str) -> OnDemandFeature
         name=lead_features.__name__,
         # No descriptions: Feast compares these fields with the ones it infers, which have none.
         schema=[Field(name=each.name, dtype=Float64) for each in named(feature_set).features],
-        sources=[*(view for view in states if view.name in ("lead_state", "account_state")), as_of],
+        sources=[*states, as_of],
         feature_transformation=PythonTransformation(lead_features, _COMPUTED.format(feature_set=feature_set)),
         mode="python",
     )

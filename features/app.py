@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from features.backfill import Backfill, Reached
 from features.comparison import Comparison
 from features.gate import FeatureGate
-from features.history import HistoryTable
+from features.history import HistoryTable, require_definitions
 from features.lineage.jobs import FoldLineage, open_outlet
 from features.metrics import DriftMetrics, FeatureMetrics, ParityMetrics
 from features.monitor import Monitor
 from features.parting import HeldInLake
 from features.rebuild import keep_whole
-from features.settings import feature_set, offline_engine
+from features.settings import feature_set, history_of, offline_engine
 from features.snapshot_gate import SnapshotGate, SnapshotWatch, Trained, untrained
 from features.sources import expected
 from features.store import OnlineStore
@@ -26,9 +28,14 @@ from ingestion.memory import settle_memory
 from ingestion.metrics import GateMetrics, serve_metrics
 from ingestion.settings import PlatformSettings
 from ingestion.worker import CrashPoint, never, publish_verdicts
-from quality.verdict import Verdict
+from quality.verdict import Action, Verdict
 
-FEATURES_GROUP = "leadline-features"
+log = logging.getLogger(__name__)
+
+
+def features_group(settings: PlatformSettings) -> str:
+    """The consumer group of the workers that fold this platform's feature set."""
+    return f"leadline-features-{feature_set(settings).service}"
 
 
 def comparison_of(settings: PlatformSettings) -> Comparison:
@@ -43,6 +50,25 @@ def snapshot_gate(settings: PlatformSettings, trained: Trained = untrained) -> S
     return SnapshotGate(lake, online, feature_set(settings), trained, expected=within)
 
 
+def backfill_of(settings: PlatformSettings, lake_reached: Reached, crash_point: CrashPoint = never) -> Backfill:
+    """The backfill of this platform's feature set; its declarations must have been applied."""
+    features = feature_set(settings)
+
+    def tell(verdict: Verdict) -> None:
+        if verdict.action is not Action.PASS:
+            log.warning("%s: %s", verdict.suite, "; ".join(each.expectation for each in verdict.findings))
+
+    return Backfill(
+        settings.lake.absolute(),
+        history_of(settings),
+        OnlineStore.open(settings),
+        features,
+        FeatureGate(features, tell, lambda: datetime.now(UTC)),
+        lake_reached,
+        crash_point=crash_point,
+    )
+
+
 def run_monitor(
     settings: PlatformSettings,
     stop: threading.Event,
@@ -54,8 +80,7 @@ def run_monitor(
     serve_metrics(settings.metrics_port)
     producer = DurableProducer(settings.kafka_bootstrap_servers)
     publish = publish_verdicts(producer, GateMetrics(registry))
-    lake, share = settings.lake.absolute(), settings.parity_share
-    monitor = Monitor(lake, comparison_of(settings), ParityMetrics(registry), publish, share=share)
+    monitor = Monitor(comparison_of(settings), ParityMetrics(registry), publish, share=settings.parity_share)
     gate = snapshot_gate(settings, trained)
     snapshots = SnapshotWatch(gate, publish, DriftMetrics(registry), settings.drift_seconds)
     settle_memory()
@@ -73,10 +98,15 @@ def run_features(
     crash_point: CrashPoint = never,
     registry: CollectorRegistry = REGISTRY,
 ) -> None:
-    """Run one feature worker until `stop` is set. Raises what `FeatureWorker.run` raises."""
+    """Run one feature worker until `stop` is set.
+
+    Raises what `FeatureWorker.run` raises, and `DefinitionsChanged` before anything is read.
+    """
+    require_definitions(history_of(settings), feature_set(settings))
     serve_metrics(settings.metrics_port)
-    bootstrap = settings.kafka_bootstrap_servers
+    bootstrap, history = settings.kafka_bootstrap_servers, history_of(settings)
     producer, features = DurableProducer(bootstrap), feature_set(settings)
+    group = features_group(settings)
     alert, lineage = publish_verdicts(producer, GateMetrics(registry)), FoldLineage(open_outlet(settings), features)
 
     def publish(verdict: Verdict) -> None:
@@ -88,7 +118,7 @@ def run_features(
     worker = FeatureWorker(
         producer,
         OnlineStore.open(settings),
-        HistoryTable(settings.lake.absolute()),
+        HistoryTable(history),
         features,
         gate,
         FeatureMetrics(registry),
@@ -98,7 +128,7 @@ def run_features(
         folded=lineage.folded,
     )
     mending = OnlineStore.open(settings)  # a store of its own: it is another thread's
-    threading.Thread(target=keep_whole, args=(settings.lake.absolute(), mending, stop), daemon=True).start()
+    threading.Thread(target=keep_whole, args=(history, mending, stop), daemon=True).start()
     consumer: AlignedConsumer | None = None
 
     def assigned(partitions: list[tuple[str, int]]) -> None:
@@ -107,11 +137,11 @@ def run_features(
 
     consumer = AlignedConsumer(
         bootstrap,
-        FEATURES_GROUP,
+        group,
         [EVENTS_TOPIC],
         on_assigned=assigned,
         on_revoked=worker.revoked,
-        client_config=settings.membership(FEATURES_GROUP),
+        client_config=settings.membership(group),
     )
     settle_memory()
     try:

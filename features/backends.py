@@ -46,14 +46,20 @@ class Backend(Protocol):
         """Say something that is lost with the rows; `if_still`: only if that was said last. Whether it was said."""
         ...
 
-    def restore(self, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind) -> int:
-        """Write the rows that are newer than what is held, whoever writes meanwhile; how many those were."""
+    def restore(
+        self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind
+    ) -> int:
+        """Write rows of `config`'s project that are newer than what is held, whoever writes meanwhile; how many."""
         ...
 
 
 def backend_of(store: FeastStore, config: RepoConfig) -> Backend:
     """The backend beneath Feast's store."""
     return OnRedis(store, config) if isinstance(store, RedisOnlineStore) else OnSqlite(store, config)
+
+
+_MARK = "SELECT mark FROM leadline_marks WHERE project = ?"
+_SET_IF_STILL = "UPDATE leadline_marks SET mark = ? WHERE project = ? AND mark = ?"
 
 
 class OnSqlite:
@@ -70,32 +76,35 @@ class OnSqlite:
 
     def mark(self) -> str | None:
         try:
-            found = self._connection().execute("SELECT mark FROM leadline_mark").fetchone()
+            found = self._connection().execute(_MARK, (self._config.project,)).fetchone()
         except sqlite3.OperationalError as error:
             if "no such table" not in str(error):
                 raise
             return None
-        return str(found[0])
+        return None if found is None else str(found[0])
 
     def set_mark(self, mark: str, if_still: str | None) -> bool:
         with self._connection() as connection:
-            connection.execute("CREATE TABLE IF NOT EXISTS leadline_mark (id INTEGER PRIMARY KEY, mark TEXT)")
+            connection.execute("CREATE TABLE IF NOT EXISTS leadline_marks (project TEXT PRIMARY KEY, mark TEXT)")
+            project = self._config.project
             if if_still is None:
-                connection.execute("INSERT OR REPLACE INTO leadline_mark VALUES (1, ?)", (mark,))
+                connection.execute("INSERT OR REPLACE INTO leadline_marks VALUES (?, ?)", (project, mark))
                 return True
-            changed = connection.execute("UPDATE leadline_mark SET mark = ? WHERE mark = ?", (mark, if_still))
+            changed = connection.execute(_SET_IF_STILL, (mark, project, if_still))
             return changed.rowcount == 1
 
-    def restore(self, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind) -> int:
+    def restore(
+        self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind
+    ) -> int:
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")  # nobody writes between our reading and our writing
-            held = self._store.online_read(self._config, view, [key for key, *_ in rows], [column])
+            held = self._store.online_read(config, view, [key for key, *_ in rows], [column])
             behind = [
                 row
                 for row, (_, values) in zip(rows, held, strict=True)
                 if is_behind(values[column].bytes_val if values else b"", row[1][column].bytes_val)
             ]
-            self._store.online_write_batch(self._config, view, behind, None)  # within our transaction, and ends it
+            self._store.online_write_batch(config, view, behind, None)  # within our transaction, and ends it
         return len(behind)
 
     def _connection(self) -> sqlite3.Connection:
@@ -140,11 +149,11 @@ class OnRedis:
             return bool(self._redis.set(self._mark, mark))
         return bool(self._redis.eval(_IF_STILL, 1, self._mark, if_still, mark))
 
-    def restore(self, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind) -> int:
+    def restore(
+        self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind
+    ) -> int:
         known, value = f"_ts:{view.name}", _mmh3(f"{view.name}:{column}")
-        keys = [
-            _redis_key(self._config.project, key, self._config.entity_key_serialization_version) for key, *_ in rows
-        ]
+        keys = [_redis_key(config.project, key, config.entity_key_serialization_version) for key, *_ in rows]
         with self._redis.pipeline(transaction=False) as pipeline:
             for key in keys:
                 pipeline.hmget(key, [known, value])

@@ -23,6 +23,8 @@ from features.history import ACCOUNT, LEAD
 from features.online_rows import Fault, Key, OnlineRows
 from features.recompute import newest_told, recompute
 from features.rows import AccountRow, LeadRow, decode_account_row, decode_lead_row
+from features.sampling import sampled_leads
+from features.settings import history_path
 from features.store import OnlineStore
 
 Values = Mapping[str, float | None]
@@ -103,17 +105,22 @@ class Comparison:
         engine: Engine = ONE_MACHINE,
     ) -> None:
         self._lake = lake
+        self._history = history_path(lake, features.service)
         self._online = online
         self._features = features
         self._engine = engine
         self._clock = clock
 
+    def sampled(self, share: float, after: str = "", limit: int | None = None) -> list[str]:
+        """As `features.sampling.sampled_leads`."""
+        return sampled_leads(self._lake, self._history, share, after, limit)
+
     def look(self, leads: Collection[str], due: Mapping[Key, int]) -> Look:
         """Compare these leads. `due` is what an earlier look, long enough ago, said would be online by now."""
-        rows = OnlineRows.read(LEAD, list(leads), self._online.read, decode_lead_row, self._lake, due)
+        rows = OnlineRows.read(LEAD, list(leads), self._online.read, decode_lead_row, self._history, due)
         live = list(filter(_lives, (*rows.served.values(), *rows.right.values())))
         named = sorted({row.account for row in live if row.account is not None})
-        accounts = OnlineRows.read(ACCOUNT, named, self._online.read_accounts, decode_account_row, self._lake, due)
+        accounts = OnlineRows.read(ACCOUNT, named, self._online.read_accounts, decode_account_row, self._history, due)
         as_of = self._moment([*live, *accounts.served.values(), *accounts.right.values()])
         applied = Applied(
             self._lake,

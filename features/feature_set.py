@@ -24,6 +24,8 @@ from features.state import AccountState, LeadState
 from ingestion.contracts.event import Event, EventType
 from ingestion.errors import SettingsError
 
+SHARED = "leadline"  # instead of a service, where something is of no set: readings of the free text
+
 
 class Keeping(NamedTuple):
     """What the states of a lead and of an account keep."""

@@ -1,4 +1,4 @@
-"""The feature history: every row that was served, in the order it was known, and the log that recovery reads.
+"""The feature history of a set: every row that was served, in the order it was known, and the log that recovery reads.
 
 Invariant: a micro-batch is one Delta commit that carries the last offset of each events partition it covers. What is
 in the history has been decided; the online store follows it (ADR 6).
@@ -18,11 +18,14 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction
 from deltalake.exceptions import CommitFailedError
 
+from features.errors import DefinitionsChanged
+from features.feature_set import SHARED, FeatureSet
 from ingestion.errors import Fenced
 from ingestion.lake import append_to, table_of
 from ingestion.lake_upkeep import PROPERTIES, Upkeep
 
 LEAD, ACCOUNT, ENRICHMENT, OUTBOX = "lead", "account", "enrichment", "outbox"
+BACKFILL_OF, BACKFILLED = "backfill/lake", "backfill/done"  # which version of the lake; how many records that was
 
 SCHEMA = pa.schema(
     [
@@ -60,23 +63,34 @@ class HistoryTable:
     commit that wrote rows for it. Both fence: a worker that finds a version it did not write has lost the partition.
     """
 
-    def __init__(self, lake: Path) -> None:
-        self._table = _opened(lake)
-        self._upkeep = Upkeep(self._table, history_path(lake))
+    def __init__(self, path: Path) -> None:
+        self._table = _opened(path)
+        self._upkeep = Upkeep(self._table, path)
         self._versions: dict[str, int | None] = {}
         self._seen = -1  # version of the table in which nobody else had written for a partition of ours
 
     def take_over(self, partition: int) -> tuple[int | None, list[HistoryRow]]:
         """Own a partition: the last offset in its history (None if there is none), and the rows of its last commit."""
-        self._table.update_incremental()
-        for application in (_offsets(partition), _stamps(partition)):
-            self._versions[application] = self._table.transaction_version(application)
-        return self._versions[_offsets(partition)], self._rows(partition, self._versions[_stamps(partition)])
+        offset, stamp = self.own(offset_of(partition)), self.own(_stamp_of(partition))
+        return offset, [] if stamp is None else self.rows_of(partition, stamp)
 
     def let_go(self, partition: int) -> None:
         """Stop owning a partition."""
-        for application in (_offsets(partition), _stamps(partition)):
+        for application in (offset_of(partition), _stamp_of(partition)):
             self._versions.pop(application, None)
+
+    def own(self, application: str) -> int | None:
+        """Be the one who commits this version of an application: what it is now, None if there is none."""
+        self._table.update_incremental()
+        version: int | None = self._table.transaction_version(application)
+        self._versions[application] = version
+        return version
+
+    def is_half_backfilled(self) -> bool:
+        """Whether a backfill has begun and is not done."""
+        self._table.update_incremental()
+        begun, done = map(self._table.transaction_version, (BACKFILL_OF, BACKFILLED))
+        return begun is not None and done is None
 
     def append(self, rows: Sequence[HistoryRow], offsets: Mapping[int, int], stamp: int) -> None:
         """Commit `rows` and the partitions' last offsets at once.
@@ -85,8 +99,15 @@ class HistoryTable:
             Fenced: another worker has committed for one of the partitions since it was taken over.
             LakeUnwritable: the disk or the object store refused.
         """
-        versions = {_offsets(partition): offset for partition, offset in offsets.items()}
-        versions |= {_stamps(row.partition): stamp for row in rows}
+        versions = {offset_of(partition): offset for partition, offset in offsets.items()}
+        self.commit(rows, versions | {_stamp_of(row.partition): stamp for row in rows}, stamp)
+
+    def commit(self, rows: Sequence[HistoryRow], versions: Mapping[str, int], stamp: int) -> None:
+        """Commit `rows` and applications' versions at once.
+
+        Raises:
+            Fenced: somebody else has committed one of them since it was owned.
+        """
         self._table.update_incremental()
         self._require_ours(versions)
         transactions = [Transaction(application, version) for application, version in versions.items()]
@@ -94,7 +115,7 @@ class HistoryTable:
             filled = table_of([(*row, stamp) for row in rows], SCHEMA)
             append_to(self._table, filled, CommitProperties(app_transactions=transactions))
         except CommitFailedError as error:
-            raise Fenced(f"another feature worker committed for {sorted(offsets)}: {error}; this one stops") from error
+            raise Fenced(f"another feature worker committed {sorted(versions)}: {error}; this one stops") from error
         self._versions |= versions
         if self._table.version() == self._seen + 1:  # else somebody's commit came between
             self._seen += 1
@@ -127,44 +148,58 @@ class HistoryTable:
         self._table.update_incremental()
         return _newest(self._table, entity, keys)
 
-    def _rows(self, partition: int, stamp: int | None) -> list[HistoryRow]:
-        if stamp is None:
-            return []
+    def rows_of(self, partition: int, stamp: int) -> list[HistoryRow]:
+        """The rows of a partition in the commit with this stamp."""
         wanted = (pc.field("partition") == partition) & (pc.field("batch") == stamp)
         rows = self._table.to_pyarrow_dataset().to_table(filter=wanted).drop_columns(["batch"])
         return [HistoryRow(**row) for row in rows.to_pylist()]
 
 
-def _offsets(partition: int) -> str:
+def offset_of(partition: int) -> str:
+    """The application whose version is the last offset of a partition that the history covers."""
     return f"features/{partition}/offset"
 
 
-def _stamps(partition: int) -> str:
+def _stamp_of(partition: int) -> str:
     return f"features/{partition}/stamp"
 
 
-def history_path(lake: Path) -> Path:
-    """Where the table lies in the lake."""
-    return lake / "feature_history"
-
-
-def _opened(lake: Path) -> DeltaTable:
-    """The table; made, empty, if there is none."""
-    path = history_path(lake)
+def _opened(path: Path, definitions: str | None = None) -> DeltaTable:
+    """The table; made, empty, for these definitions if there is none."""
     if not DeltaTable.is_deltatable(str(path)):
         path.mkdir(parents=True, exist_ok=True)
-        DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=PROPERTIES)
+        DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=PROPERTIES, description=definitions)
     return DeltaTable(str(path))
 
 
-def ensure_history(lake: Path) -> None:
-    """Make the table, empty, if it is missing: Feast looks at it when its declarations are applied."""
-    _opened(lake)
+def require_definitions(path: Path, features: FeatureSet) -> None:
+    """See that the table, made if there is none, is of this set's definitions.
+
+    Raises:
+        DefinitionsChanged: it was folded for others.
+    """
+    folded = _opened(path, features.hash).metadata().description
+    if folded and folded != features.hash:
+        raise DefinitionsChanged(features.service, folded, features.hash)
 
 
-def history_version(lake: Path) -> tuple[datetime, int]:
+def readings_beside(path: Path) -> Path:
+    """Where the history of the readings lies, which all sets share."""
+    return path.with_name(SHARED)
+
+
+def ensure_history(path: Path, features: FeatureSet) -> None:
+    """Make the tables that are missing, empty: Feast looks at them when its declarations are applied.
+
+    Raises:
+        DefinitionsChanged: as `require_definitions`.
+    """
+    require_definitions(path, features)
+    _opened(readings_beside(path))
+
+
+def history_version(path: Path) -> tuple[datetime, int]:
     """When the table's newest commit was made, and its number; the epoch and -1 if there is no table."""
-    path = history_path(lake)
     if not DeltaTable.is_deltatable(str(path)):
         return datetime.fromtimestamp(0, UTC), -1
     table = DeltaTable(str(path))
@@ -172,9 +207,8 @@ def history_version(lake: Path) -> tuple[datetime, int]:
     return datetime.fromtimestamp(newest["timestamp"] / 1000, UTC), int(table.version())
 
 
-def read_history(lake: Path, entity: str, columns: Sequence[str] | None = None) -> pa.Table:
+def read_history(path: Path, entity: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The history of all leads or all accounts, by knowledge time."""
-    path = history_path(lake)
     if not DeltaTable.is_deltatable(str(path)):
         return SCHEMA.empty_table()
     table = DeltaTable(str(path)).to_pyarrow_dataset().to_table(filter=pc.field("entity") == entity)
@@ -183,10 +217,9 @@ def read_history(lake: Path, entity: str, columns: Sequence[str] | None = None) 
 
 
 def read_rows(
-    lake: Path, entity: str, keys: Collection[str], sequences: Collection[int]
+    path: Path, entity: str, keys: Collection[str], sequences: Collection[int]
 ) -> dict[str, dict[int, bytes]]:
     """Of each key the newest row and those of these sequences, by sequence; reads nothing else of the rows' column."""
-    path = history_path(lake)
     if not keys or not DeltaTable.is_deltatable(str(path)):
         return {}
     named = ", ".join(f"""'{key.replace("'", "''")}'""" for key in sorted(keys))
@@ -200,20 +233,18 @@ def read_rows(
     return found
 
 
-def count_history(lake: Path) -> int:
+def count_history(path: Path) -> int:
     """How many rows the history has, of any kind; from the table's log alone."""
-    path = history_path(lake)
     if not DeltaTable.is_deltatable(str(path)):
         return 0
     return sum(DeltaTable(str(path)).get_add_actions(flatten=True)["num_records"].to_pylist())
 
 
-def newest_first(lake: Path, at_once: int) -> Iterator[list[HistoryRow]]:
+def newest_first(path: Path, at_once: int) -> Iterator[list[HistoryRow]]:
     """All of the history as it is now, at most so many rows at a time; files with the newest rows come first.
 
     Memory does not grow with the history: a file's row groups are read one after the other.
     """
-    path = history_path(lake)
     if not DeltaTable.is_deltatable(str(path)):
         return
     files = DeltaTable(str(path)).get_add_actions(flatten=True)

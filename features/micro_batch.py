@@ -26,7 +26,7 @@ from features.fold import (
 )
 from features.history import ACCOUNT, LEAD, OUTBOX, HistoryRow
 from features.parting import Held, shares
-from features.records import Forwarded, Handover, Outgoing, decode_forwarded, decode_handover, encode
+from features.records import SET, Forwarded, Handover, Outgoing, decode_forwarded, decode_handover, encode
 from features.rows import AccountRow, EncodedRow, LeadRow, encode_row
 from features.state import AccountState, LeadState, decode_lead_state, encode_state
 from ingestion.contracts.event import (
@@ -42,6 +42,7 @@ from ingestion.contracts.event import (
 from ingestion.contracts.forwards import part_origin
 from ingestion.kafka import Record, partition_for
 
+_BETWEEN_WORKERS = (RecordKind.HANDOVER, RecordKind.FORWARD)
 Content = Event | LeadMerged | LeadSplit | Handover | Forwarded  # of a record on `events`
 
 
@@ -153,7 +154,11 @@ class MicroBatch:
         partitions: int,
         now: datetime,
         held: Held,
+        *,
+        as_received: bool = False,
     ) -> None:
+        """`as_received`: every row is known when its event was received, as of imported history."""
+        self._as_received = as_received
         self._entries = entries
         self._held = held
         self._features = features
@@ -170,7 +175,7 @@ class MicroBatch:
 
     def fold(self, records: Iterable[Record]) -> None:
         """Handle the records in order; then nothing more may be added."""
-        decoded = [(record, _decode(record)) for record in records]
+        decoded = [(record, _decode(record)) for record in records if self._is_for_us(record)]
         self._entries.prefetch(
             (lead for _, content in decoded for lead in _leads_of(content)),
             (content.account for _, content in decoded if isinstance(content, Event) and content.account),
@@ -181,6 +186,10 @@ class MicroBatch:
             self._write_lead(lead, partition, self._now)
         for account in self._changed_accounts:
             self._write_account(account, self._now)
+
+    def _is_for_us(self, record: Record) -> bool:
+        """What feature workers say to one another is for those of their own set."""
+        return record.headers.get("record") not in _BETWEEN_WORKERS or record.headers.get(SET) == self._features.service
 
     @property
     def live_leads(self) -> list[str]:
@@ -324,7 +333,7 @@ class MicroBatch:
 
     def _lead_changed(self, lead: str, partition: int, imported: bool, received: datetime) -> None:
         # A row that also holds a live change may not claim the earlier knowledge time of an imported one.
-        if imported and lead not in self._changed_leads:
+        if (imported or self._as_received) and lead not in self._changed_leads:
             self._imported.add(lead)
             self._write_lead(lead, partition, received)
         else:
@@ -333,7 +342,7 @@ class MicroBatch:
             self._now = max(self._now, received)
 
     def _account_changed(self, account: str, imported: bool, received: datetime) -> None:
-        if imported and account not in self._changed_accounts:
+        if (imported or self._as_received) and account not in self._changed_accounts:
             self._write_account(account, received)
         else:
             self._changed_accounts.add(account)

@@ -9,14 +9,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from prometheus_client import Gauge
 
 from features.comparison import Compared, Comparison, Look
 from features.metrics import ParityMetrics
 from features.online_rows import Key
-from features.sampling import sampled_leads
 from quality.verdict import Action, Finding, Verdict
 
 log = logging.getLogger(__name__)
@@ -31,7 +29,6 @@ class Monitor:
 
     def __init__(
         self,
-        lake: Path,
         comparison: Comparison,
         metrics: ParityMetrics,
         publish: Callable[[Verdict], None],
@@ -39,7 +36,6 @@ class Monitor:
         share: float,
         leads_a_round: int = LEADS_A_ROUND,
     ) -> None:
-        self._lake = lake
         self._comparison = comparison
         self._metrics = metrics
         self._publish = publish
@@ -59,7 +55,7 @@ class Monitor:
             Retry: a store or the broker refused; start again.
         """
         began = time.perf_counter()
-        page = sampled_leads(self._lake, self._share, self._after, self._leads_a_round)
+        page = self._comparison.sampled(self._share, self._after, self._leads_a_round)
         self._after = page[-1] if len(page) == self._leads_a_round else ""
         look = self._comparison.look(list(dict.fromkeys([*self.watched, *page])), self._due)
         self._due = look.due

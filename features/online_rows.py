@@ -45,13 +45,13 @@ class OnlineRows(Generic[Row]):
         keys: Sequence[str],
         online: Callable[[Sequence[str]], list[Row | None]],
         decode: Callable[[bytes], Row],
-        lake: Path,
+        history: Path,
         due: Mapping[Key, int],
     ) -> OnlineRows[Row]:
         """Read the online store, and the history after it: what lies online only then has no excuse."""
         served = dict(zip(keys, online(keys), strict=True))
         sequences = {row.sequence for row in served.values() if row} | set(due.values())
-        recorded = read_rows(lake, entity, served, sequences)
+        recorded = read_rows(history, entity, served, sequences)
         right: dict[str, Row | None] = {}
         faults: dict[str, Fault] = {}
         for key, row in served.items():

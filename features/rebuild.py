@@ -10,13 +10,23 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
 from uuid import uuid4
 
 from features.errors import RebuildOvertaken
-from features.history import ACCOUNT, ENRICHMENT, LEAD, HistoryRow, count_history, newest_first, read_rows
+from features.history import (
+    ACCOUNT,
+    ENRICHMENT,
+    LEAD,
+    HistoryRow,
+    count_history,
+    newest_first,
+    read_rows,
+    readings_beside,
+)
 from features.rows import EncodedRow, decode_account_row, decode_enrichment_row, decode_lead_row
 from features.store import OnlineStore
 from ingestion.errors import Retry
@@ -40,7 +50,7 @@ class Progress(NamedTuple):
     restored: int = 0
 
 
-def rebuild(lake: Path, online: OnlineStore, watch: Callable[[Progress], None] = lambda _: None) -> Progress:
+def rebuild(history: Path, online: OnlineStore, watch: Callable[[Progress], None] = lambda _: None) -> Progress:
     """Go through the whole history, then declare the store whole. Blocks: about a second for 20,000 rows.
 
     Raises:
@@ -49,9 +59,10 @@ def rebuild(lake: Path, online: OnlineStore, watch: Callable[[Progress], None] =
     """
     incarnation, mark = online.incarnation(), f"{REBUILDING} {uuid4().hex} 0"
     online.set_mark(mark)
-    progress = Progress(count_history(lake))
+    histories = (history, readings_beside(history))
+    progress = Progress(sum(map(count_history, histories)))
     watch(progress)
-    for rows in newest_first(lake, AT_ONCE):
+    for rows in chain.from_iterable(newest_first(each, AT_ONCE) for each in histories):
         progress = Progress(progress.total, progress.read + len(rows), progress.restored + restore(online, rows))
         before, mark = mark, f"{mark.rpartition(' ')[0]} {progress.read}"
         _say(online, mark, before)
@@ -62,7 +73,7 @@ def rebuild(lake: Path, online: OnlineStore, watch: Callable[[Progress], None] =
     return progress
 
 
-def keep_whole(lake: Path, online: OnlineStore, stop: Event, look_every: float = LOOK_EVERY_SECONDS) -> None:
+def keep_whole(history: Path, online: OnlineStore, stop: Event, look_every: float = LOOK_EVERY_SECONDS) -> None:
     """Until `stop` is set, rebuild the store whenever it is not whole and nobody else is seen to rebuild it. Blocks."""
     seen: str | None = None
     while not stop.wait(look_every):
@@ -73,7 +84,7 @@ def keep_whole(lake: Path, online: OnlineStore, stop: Event, look_every: float =
             if seen is not None and seen.startswith(REBUILDING) and seen != before:
                 continue  # somebody gets on with it
             log.warning("the online store has lost rows: they are written again from the history")
-            done = rebuild(lake, online)
+            done = rebuild(history, online)
             log.warning("the online store is whole again: %d rows of %d came back", done.restored, done.total)
         except Retry as error:
             log.warning("%s", error)
@@ -84,16 +95,16 @@ def _say(online: OnlineStore, mark: str, if_still: str) -> None:
         raise RebuildOvertaken(_OVERTAKEN)
 
 
-def rebuild_leads(lake: Path, online: OnlineStore, leads: Sequence[str]) -> Progress:
+def rebuild_leads(history: Path, online: OnlineStore, leads: Sequence[str]) -> Progress:
     """Serve the newest rows of these leads, of their accounts, and their readings."""
-    of_leads = _newest(lake, LEAD, leads)
+    of_leads = _newest(history, LEAD, leads)
     rows = {lead: decode_lead_row(row) for lead, row in of_leads.items()}
-    of_accounts = _newest(lake, ACCOUNT, sorted({row.account for row in rows.values() if row.account}))
+    of_accounts = _newest(history, ACCOUNT, sorted({row.account for row in rows.values() if row.account}))
     restored = online.restore(EncodedRow(lead, row.known_at, of_leads[lead]) for lead, row in rows.items())
     restored += online.restore_accounts(
         EncodedRow(account, decode_account_row(row).known_at, row) for account, row in of_accounts.items()
     )
-    readings = _newest(lake, ENRICHMENT, leads)
+    readings = _newest(readings_beside(history), ENRICHMENT, leads)
     restored += online.restore_enrichment(
         EncodedRow(lead, decode_enrichment_row(row).known_at, row) for lead, row in readings.items()
     )
@@ -114,5 +125,5 @@ def restore(online: OnlineStore, rows: Iterable[HistoryRow]) -> int:
     return restored + online.restore_enrichment(of[ENRICHMENT])
 
 
-def _newest(lake: Path, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
-    return {key: rows[max(rows)] for key, rows in read_rows(lake, entity, keys, ()).items()}
+def _newest(history: Path, entity: str, keys: Sequence[str]) -> dict[str, bytes]:
+    return {key: rows[max(rows)] for key, rows in read_rows(history, entity, keys, ()).items()}

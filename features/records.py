@@ -8,6 +8,8 @@ import msgspec
 
 from ingestion.contracts.event import RecordKind
 
+SET = "feature-set"  # header of control records: the service whose workers they are for
+
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a lead that ended, or a part of it, on its way to its heir's partition."""

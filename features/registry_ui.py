@@ -14,7 +14,7 @@ from feast.repo_config import RepoConfig
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from features.settings import PROJECT, registry_config
+from features.settings import feature_set, registry_config
 from ingestion.settings import RegistrySettings
 
 READING = ("GET", "HEAD")
@@ -43,13 +43,13 @@ def registry_ui(settings: RegistrySettings) -> ReadOnly:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Feast's own, about its experiments
-        return ReadOnly(get_app(FeatureStore(config=ui_config(settings)), PROJECT))
+        return ReadOnly(get_app(FeatureStore(config=ui_config(settings)), feature_set(settings).service))
 
 
 def ui_config(settings: RegistrySettings) -> RepoConfig:
     """Feast's configuration: a registry, and no store."""
     return RepoConfig(
-        project=PROJECT,
+        project=feature_set(settings).service,
         provider="local",
         registry=registry_config(settings),
         online_store=None,

@@ -12,7 +12,6 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
-from features.history import history_path
 from ingestion.lake import events_path
 
 SYMBOLS = "234567abcdefghijklmnopqrstuvwxyz"  # of ids, in the order of text
@@ -32,14 +31,14 @@ def bound(share: float) -> str | None:
     return PREFIX + digits
 
 
-def sampled_leads(lake: Path, share: float, after: str = "", limit: int | None = None) -> list[str]:
+def sampled_leads(lake: Path, history: Path, share: float, after: str = "", limit: int | None = None) -> list[str]:
     """The first `limit` ids of the sample behind `after`, or all, in order: leads with events and leads with features.
 
     Reads one column of either table.
     """
     tables = {
         "events": ("lead", "lead IS NOT NULL", events_path(lake)),
-        "history": ("key", "entity = 'lead'", history_path(lake)),
+        "history": ("key", "entity = 'lead'", history),
     }
     query, parts, below = QueryBuilder(), [], bound(share)
     for name, (column, condition, path) in tables.items():
@@ -54,14 +53,14 @@ def sampled_leads(lake: Path, share: float, after: str = "", limit: int | None =
     return [str(lead) for lead in pa.table(found)["lead"].to_pylist()]
 
 
-def active_leads(lake: Path, at: datetime, limit: int) -> list[str]:
+def active_leads(history: Path, at: datetime, limit: int) -> list[str]:
     """The first `limit` ids, in order, of leads of whom something became known in the 60 days before `at`.
 
     Reads two columns of the history's files of that time.
     """
-    if not DeltaTable.is_deltatable(str(history_path(lake))):
+    if not DeltaTable.is_deltatable(str(history)):
         return []
-    query = QueryBuilder().register("history", DeltaTable(str(history_path(lake))))
+    query = QueryBuilder().register("history", DeltaTable(str(history)))
     within = f"entity = 'lead' AND known_at > '{(at - ACTIVE).isoformat()}' AND known_at <= '{at.isoformat()}'"
     found = query.execute(f"SELECT DISTINCT key FROM history WHERE {within} ORDER BY key LIMIT {limit}")  # noqa: S608
     return [str(lead) for lead in pa.table(found)["key"].to_pylist()]

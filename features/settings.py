@@ -1,4 +1,7 @@
-"""Where the feature stage keeps its stores, and Feast opened on them."""
+"""Where the feature stage keeps its stores, and Feast opened on them.
+
+Everything that is kept for a feature set bears the name of its service: several sets lie beside each other (ADR 26).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ from features.errors import SparkMissing
 from features.feature_set import FeatureSet, named
 from ingestion.settings import PlatformSettings, RegistrySettings
 
-PROJECT = "leadline"
 REGISTRY_SECONDS = 60  # for which a process that asks through Feast's cache may see the registry as it was
 CONNECT_SECONDS = 10
 
@@ -25,22 +27,37 @@ class FeaturePaths:
     """Files of the feature stage."""
 
     lake: Path
+    history: Path  # of the feature set
     registry: Path
     online: Path | None  # None where Redis is the online store
 
     @classmethod
     def of(cls, settings: PlatformSettings) -> Self:
         """The paths that the settings imply. The registry lies beside the lake, which every worker shares."""
-        registry, embedded = registry_file(settings), settings.online_store == "sqlite"
-        return cls(settings.lake.absolute(), registry, registry.with_name("online.db") if embedded else None)
+        lake, registry = settings.lake.absolute(), registry_file(settings)
+        online = registry.with_name("online.db") if settings.online_store == "sqlite" else None
+        return cls(lake, history_path(lake, feature_set(settings).service), registry, online)
 
 
-def feast_config(settings: PlatformSettings, patience: float | None = None, *, applies: bool = False) -> RepoConfig:
+def history_path(lake: Path, service: str) -> Path:
+    """Where a feature set's history lies in the lake, by its service."""
+    return lake / "feature_history" / service
+
+
+def history_of(settings: PlatformSettings) -> Path:
+    """Where the history of this platform's feature set lies."""
+    return FeaturePaths.of(settings).history
+
+
+def feast_config(
+    settings: PlatformSettings, patience: float | None = None, project: str | None = None, *, applies: bool = False
+) -> RepoConfig:
     """Feast's configuration: SQLite or Redis online, the lake offline, no telemetry.
 
     Args:
         settings: the platform's.
         patience: seconds to wait for Redis, where the settings do not say; else for ever. SQLite's readers never wait.
+        project: Feast's; else the one of the feature set, which keeps its rows and declarations apart from others'.
         applies: make the registry's tables where they are missing; who only reads it needs no right to.
     """
     paths = FeaturePaths.of(settings)
@@ -50,7 +67,7 @@ def feast_config(settings: PlatformSettings, patience: float | None = None, *, a
         else {"type": "redis", "connection_string": _impatient(settings.online_store, patience)}
     )
     return RepoConfig(
-        project=PROJECT,
+        project=project or feature_set(settings).service,
         provider="local",
         registry=registry_config(settings, applies=applies),
         online_store=online,
@@ -89,14 +106,32 @@ def _impatient(address: str, patience: float | None) -> str:
     return ",".join([address, *(f"{name}={patience}" for name in waits)])
 
 
-def feature_set(settings: PlatformSettings) -> FeatureSet:
+def feature_set(settings: RegistrySettings) -> FeatureSet:
     """The features that this platform folds and serves."""
     return named(settings.feature_set)
 
 
-def open_feast(settings: PlatformSettings, patience: float | None = None, *, applies: bool = False) -> FeatureStore:
-    """Feast on this platform's stores; `patience` and `applies` as of `feast_config`."""
-    return FeatureStore(config=feast_config(settings, patience, applies=applies))
+def with_set(settings: PlatformSettings, path: str) -> PlatformSettings:
+    """The same platform, with the feature set at `module:name` as its own."""
+    return settings.model_copy(update={"feature_set": path})
+
+
+def each_set(settings: PlatformSettings) -> list[PlatformSettings]:
+    """The same platform once for each set that it knows; its own comes first."""
+    beside = filter(None, settings.feature_sets_beside.split(","))
+    return [with_set(settings, path) for path in dict.fromkeys([settings.feature_set, *beside])]
+
+
+def with_service(settings: PlatformSettings, service: str) -> PlatformSettings:
+    """The same platform, with the set of this service as its own; as it is if it knows none."""
+    return next((each for each in each_set(settings) if feature_set(each).service == service), settings)
+
+
+def open_feast(
+    settings: PlatformSettings, patience: float | None = None, project: str | None = None, *, applies: bool = False
+) -> FeatureStore:
+    """Feast on this platform's stores; `patience`, `project` and `applies` as of `feast_config`."""
+    return FeatureStore(config=feast_config(settings, patience, project, applies=applies))
 
 
 def offline_engine(name: str) -> Engine:

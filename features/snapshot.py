@@ -44,9 +44,9 @@ class Snapshot:
         return np.unique(named, return_inverse=True)[1].astype(np.int64)
 
 
-def take_snapshot(lake: Path, online: OnlineStore, at: datetime, leads: int = LEADS) -> Snapshot:
+def take_snapshot(history: Path, online: OnlineStore, at: datetime, leads: int = LEADS) -> Snapshot:
     """The snapshot of now, `at`, of at most so many leads. Raises what `OnlineStore.read` raises."""
-    keys = active_leads(lake, at, leads)
+    keys = active_leads(history, at, leads)
     parts = (keys[start : start + AT_ONCE] for start in range(0, len(keys), AT_ONCE))
     return Snapshot(at, tuple(row for part in parts for row in _served(online, part)))
 

@@ -19,6 +19,7 @@ from features.gate import STATES, ValueCheck, judged
 from features.language import Entity
 from features.metrics import DriftMetrics
 from features.reference import Reference, store_reference, stored_reference
+from features.settings import history_path
 from features.snapshot import LEADS, Snapshot, take_snapshot
 from features.sources import EXPECTED
 from features.store import OnlineStore
@@ -63,6 +64,7 @@ class SnapshotGate:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._lake = lake
+        self._history = history_path(lake, features.service)
         self._online = online
         self._features = features
         self._trained = trained
@@ -79,7 +81,7 @@ class SnapshotGate:
             OnlineStoreUnavailable: the store refused; try again.
         """
         at = self._clock()
-        snapshot = take_snapshot(self._lake, self._online, at, self._leads)
+        snapshot = take_snapshot(self._history, self._online, at, self._leads)
         columns = snapshot.values(self._features)
         reference = self._trained(self._features) or stored_reference(self._lake, self._features)
         if reference is None:

@@ -12,14 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Self, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 from feast import FeatureStore, FeatureView
+from feast.errors import FeastObjectNotFoundException
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
+from feast.repo_config import RepoConfig
 
 from features.backends import StoredRow, backend_of
-from features.errors import OnlineStoreUnavailable
+from features.errors import NotBackfilled, OnlineStoreUnavailable
+from features.feature_set import SHARED
 from features.rows import (
     AccountRow,
     EncodedRow,
@@ -31,14 +34,24 @@ from features.rows import (
     encode_row,
     is_behind,
 )
-from features.settings import open_feast
+from features.settings import feature_set, open_feast
 from ingestion.settings import PlatformSettings
 
 Row = TypeVar("Row", LeadRow, AccountRow, EnrichmentRow)
+BACKFILLING = "backfilling "  # begins the mark of a store that is not filled yet
 WORKERS_PATIENCE = 10.0  # seconds; a micro-batch is written in one go
 _OF_A_COMMAND = " of pipeline caused error: "  # redis-py names the command before it, with the bytes of a row
 
 __all__ = ["AccountRow", "EncodedRow", "EnrichmentRow", "LeadRow", "OnlineStore"]
+
+
+class _Table(NamedTuple):
+    """One blob a key: where Feast keeps it."""
+
+    config: RepoConfig
+    view: FeatureView
+    entity: str
+    column: str
 
 
 class OnlineStore:
@@ -49,42 +62,54 @@ class OnlineStore:
     """
 
     def __init__(self, feast: FeatureStore) -> None:
-        self._config = feast.config
         self._store = feast._get_provider().online_store
         self._backend = backend_of(self._store, feast.config)
-        self._leads = feast.get_feature_view("lead_state")
-        self._accounts = feast.get_feature_view("account_state")
-        self._enrichment = feast.get_feature_view("enrichment")
+        shared = feast.config.model_copy(update={"project": SHARED})
+        readings = feast.registry.get_feature_view("enrichment", SHARED)
+        self._leads = _Table(feast.config, feast.get_feature_view("lead_state"), "lead", "lead_row")
+        self._accounts = _Table(feast.config, feast.get_feature_view("account_state"), "account", "account_row")
+        self._enrichment = _Table(shared, readings, "lead", "enrichment_row")
 
     @classmethod
     def open(cls, settings: PlatformSettings, patience: float = WORKERS_PATIENCE) -> Self:
-        """The online store of this platform; its views must have been applied. `patience` in seconds."""
-        return cls(open_feast(settings, patience))
+        """The online store of this platform's feature set; `patience` in seconds.
+
+        Raises:
+            NotBackfilled: its views were not applied.
+        """
+        try:
+            return cls(open_feast(settings, patience))
+        except FeastObjectNotFoundException as error:
+            raise NotBackfilled(feature_set(settings).service, f"has no online store ({error})") from error
+
+    def is_filled(self) -> bool:
+        """Whether no backfill is under way. Says nothing of what was lost."""
+        return not (self.mark() or "").startswith(BACKFILLING)
 
     def read(self, leads: Sequence[str]) -> list[LeadRow | None]:
         """The leads' rows, in order; None for a lead without state."""
-        return self._read(self._leads, "lead", "lead_row", leads, decode_lead_row)
+        return self._read(self._leads, leads, decode_lead_row)
 
     def read_accounts(self, accounts: Sequence[str]) -> list[AccountRow | None]:
         """The accounts' rows, in order; None for an account without state."""
-        return self._read(self._accounts, "account", "account_row", accounts, decode_account_row)
+        return self._read(self._accounts, accounts, decode_account_row)
 
     def read_enrichment(self, leads: Sequence[str]) -> list[EnrichmentRow | None]:
         """The newest readings, in order; None for a lead that has written nothing."""
-        return self._read(self._enrichment, "lead", "enrichment_row", leads, decode_enrichment_row)
+        return self._read(self._enrichment, leads, decode_enrichment_row)
 
     def write(self, rows: Iterable[EncodedRow]) -> None:
         """Serve these leads' rows from now on. Durable in the store's own sense when it returns."""
-        self._write(self._leads, "lead", "lead_row", rows)
+        self._write(self._leads, rows)
 
     def write_accounts(self, rows: Iterable[EncodedRow]) -> None:
         """Serve these accounts' rows from now on."""
-        self._write(self._accounts, "account", "account_row", rows)
+        self._write(self._accounts, rows)
 
     def write_enrichment(self, rows: Mapping[str, EnrichmentRow]) -> None:
         """Serve these readings from now on."""
         encoded = [EncodedRow(lead, row.known_at, encode_row(row)) for lead, row in rows.items()]
-        self._write(self._enrichment, "lead", "enrichment_row", encoded)
+        self._write(self._enrichment, encoded)
 
     def restore(self, rows: Iterable[EncodedRow]) -> int:
         """Serve these leads' rows, each only if it is newer than what is served, whoever writes meanwhile.
@@ -92,15 +117,15 @@ class OnlineStore:
         Returns:
             How many were.
         """
-        return self._restore(self._leads, "lead", "lead_row", rows)
+        return self._restore(self._leads, rows)
 
     def restore_accounts(self, rows: Iterable[EncodedRow]) -> int:
         """As `restore`, of accounts."""
-        return self._restore(self._accounts, "account", "account_row", rows)
+        return self._restore(self._accounts, rows)
 
     def restore_enrichment(self, rows: Iterable[EncodedRow]) -> int:
         """As `restore`, of readings."""
-        return self._restore(self._enrichment, "lead", "enrichment_row", rows)
+        return self._restore(self._enrichment, rows)
 
     def is_whole(self) -> bool:
         """Whether the store holds everything that was ever written to it. Ask after reading: it may be lost between."""
@@ -129,27 +154,26 @@ class OnlineStore:
         with self._bounded():
             return self._backend.set_mark(mark, if_still)
 
-    def _read(
-        self, view: FeatureView, entity: str, column: str, keys: Sequence[str], decode: Callable[[bytes], Row]
-    ) -> list[Row | None]:
+    def _read(self, table: _Table, keys: Sequence[str], decode: Callable[[bytes], Row]) -> list[Row | None]:
         if not keys:
             return []
+        asked = [_key(table.entity, key) for key in keys]
         with self._bounded():
-            found = self._store.online_read(self._config, view, [_key(entity, key) for key in keys], [column])
+            found = self._store.online_read(table.config, table.view, asked, [table.column])
         # SQLite leaves a row out that it does not hold; Redis gives it without a value.
-        encoded = [values[column].bytes_val if values and column in values else b"" for _, values in found]
+        encoded = [values[table.column].bytes_val if values and table.column in values else b"" for _, values in found]
         return [decode(row) if row else None for row in encoded]
 
-    def _write(self, view: FeatureView, entity: str, column: str, rows: Iterable[EncodedRow]) -> None:
-        if data := _data(entity, column, rows):
+    def _write(self, table: _Table, rows: Iterable[EncodedRow]) -> None:
+        if data := _data(table, rows):
             with self._bounded():
-                self._store.online_write_batch(self._config, view, data, None)
+                self._store.online_write_batch(table.config, table.view, data, None)
 
-    def _restore(self, view: FeatureView, entity: str, column: str, rows: Iterable[EncodedRow]) -> int:
-        if not (data := _data(entity, column, rows)):
+    def _restore(self, table: _Table, rows: Iterable[EncodedRow]) -> int:
+        if not (data := _data(table, rows)):
             return 0
         with self._bounded():
-            return self._backend.restore(view, column, data, is_behind)
+            return self._backend.restore(table.config, table.view, table.column, data, is_behind)
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
@@ -162,9 +186,12 @@ class OnlineStore:
             ) from error
 
 
-def _data(entity: str, column: str, rows: Iterable[EncodedRow]) -> list[StoredRow]:
+def _data(table: _Table, rows: Iterable[EncodedRow]) -> list[StoredRow]:
     written_at = datetime.now(UTC)
-    return [(_key(entity, row.key), {column: Value(bytes_val=row.encoded)}, row.known_at, written_at) for row in rows]
+    return [
+        (_key(table.entity, row.key), {table.column: Value(bytes_val=row.encoded)}, row.known_at, written_at)
+        for row in rows
+    ]
 
 
 def _key(entity: str, value: str) -> EntityKey:

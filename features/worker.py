@@ -12,16 +12,18 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from features.errors import NotBackfilled
 from features.feature_set import FeatureSet
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, OUTBOX, HistoryRow, HistoryTable
 from features.lineage.jobs import Folded, untold
 from features.metrics import FeatureMetrics
-from features.micro_batch import Entries, MicroBatch
+from features.micro_batch import MicroBatch
 from features.parting import Held
-from features.records import Change, Outgoing
-from features.rows import AccountRow, EncodedRow, LeadRow, decode_account_row, decode_lead_row
+from features.records import SET, Change, Outgoing
+from features.rows import EncodedRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
+from features.stored import ENTRIES_KEPT, stored_entries
 from ingestion.contracts.event import RecordKind, encode_json
 from ingestion.contracts.raw import CHANGES_TOPIC, EVENTS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
@@ -31,7 +33,6 @@ log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 10_000
 POLL_SECONDS = 0.1
-ENTRIES_KEPT = 200_000
 
 
 class FeatureWorker:
@@ -64,7 +65,7 @@ class FeatureWorker:
         self._crash_point = crash_point
         self._folded = folded
         self._owned: set[int] = set()
-        self._entries = Entries(self._load_leads, self._load_accounts)
+        self._entries = stored_entries(online, history, online.is_whole)
         self._stamp = 0
 
     def run(self, consumer: AlignedConsumer, stop: threading.Event) -> None:
@@ -84,15 +85,23 @@ class FeatureWorker:
                 self._gate.judge_if_due()
 
     def assigned(self, partitions: Sequence[tuple[str, int]], consumer: AlignedConsumer) -> None:
-        """Take partitions over: repeat what their last commit still owes, and go on behind it."""
+        """Take partitions over: repeat what their last commit still owes, and go on behind it.
+
+        Raises:
+            NotBackfilled: the set is only half filled, or the topic no longer has what happened before.
+        """
         self._entries.clear()
+        if self._history.is_half_backfilled():
+            raise NotBackfilled(self._features.service, "is only half filled")
         covered: dict[tuple[str, int], int] = {}
         for topic, partition in partitions:
             offset, rows = self._history.take_over(partition)
             self._owned.add(partition)
             self._repeat(rows)
             # The history decides, not the committed offset: without one, everything is folded again.
-            consumer.seek(topic, partition, consumer.beginning(topic, partition) if offset is None else offset + 1)
+            consumer.seek(
+                topic, partition, self._beginning(topic, partition, consumer) if offset is None else offset + 1
+            )
             if offset is not None:
                 covered[topic, partition] = offset + 1
         self._producer.flush()
@@ -133,19 +142,12 @@ class FeatureWorker:
         self._count(records, batch, time.perf_counter() - began)
         self._folded(records, len(batch.rows))
 
-    def _load_leads(self, leads: list[str]) -> list[LeadRow | None]:
-        rows = self._online.read(leads)
-        if self._online.is_whole():
-            return rows
-        held = self._history.newest(LEAD, leads)  # or a lead that was lost would begin anew
-        return [decode_lead_row(held[lead]) if lead in held else None for lead in leads]
-
-    def _load_accounts(self, accounts: list[str]) -> list[AccountRow | None]:
-        rows = self._online.read_accounts(accounts)
-        if self._online.is_whole():
-            return rows
-        held = self._history.newest(ACCOUNT, accounts)
-        return [decode_account_row(held[account]) if account in held else None for account in accounts]
+    def _beginning(self, topic: str, partition: int, consumer: AlignedConsumer) -> int:
+        beginning = consumer.beginning(topic, partition)
+        if beginning > 0:
+            why = f"has no history, and {topic}/{partition} no longer holds what is before offset {beginning}"
+            raise NotBackfilled(self._features.service, why)
+        return beginning
 
     def _repeat(self, rows: Sequence[HistoryRow]) -> None:
         """Write online what is not there yet of a commit, and send its records again. Receivers know repetitions."""
@@ -172,7 +174,7 @@ class FeatureWorker:
             partition=partition_for(outgoing.key, self._partitions),
             key=outgoing.key,
             value=outgoing.value,
-            headers={"record": outgoing.kind.value},
+            headers={"record": outgoing.kind.value, SET: self._features.service},
             timestamp_ms=outgoing.timestamp_ms,
         )
 

@@ -113,7 +113,7 @@ class HydrationSettings(ReceiverSettings):
 
 
 class RegistrySettings(HydrationSettings):
-    """What Feast's UI needs: where the registry is, and who says who somebody is. It opens no store, holds no key."""
+    """What Feast's UI needs: where the registry is, what of it to show and to whom. It opens no store, holds no key."""
 
     lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
     feast_registry: str = Field(
@@ -130,6 +130,19 @@ class RegistrySettings(HydrationSettings):
     )
     oidc_client: str = Field(
         "leadline", alias="LEADLINE_OIDC_CLIENT", description="The client that tokens are for and have roles of."
+    )
+
+    feature_set: str = Field(
+        "features.definitions:LEAD_SCORING",
+        alias="LEADLINE_FEATURE_SET",
+        pattern=r"^[A-Za-z_][\w.]*:\w+$",
+        description="The declared features to fold and serve, `module:name`.",
+    )
+    feature_sets_beside: str = Field(
+        "",
+        alias="LEADLINE_FEATURE_SETS_BESIDE",
+        pattern=r"^([A-Za-z_][\w.]*:\w+(,[A-Za-z_][\w.]*:\w+)*)?$",
+        description="Other versions that a model may pin, comma-separated; each has workers of its own.",
     )
 
     def _embedded(self) -> dict[str, str | Path]:
@@ -151,12 +164,6 @@ class PlatformSettings(RegistrySettings):
     )
     online_store: str = Field(
         "sqlite", alias="LEADLINE_ONLINE_STORE", description="`sqlite`, or Redis as `host:port,db=0[,password=…]`."
-    )
-    feature_set: str = Field(
-        "features.definitions:LEAD_SCORING",
-        alias="LEADLINE_FEATURE_SET",
-        pattern=r"^[A-Za-z_][\w.]*:\w+$",
-        description="The declared features to fold and serve, `module:name`.",
     )
     offline_engine: str = Field(
         "duckdb",

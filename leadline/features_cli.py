@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -126,6 +127,32 @@ def rebuild(
     if every == bool(leads):
         raise typer.BadParameter("name the leads, or say --all")
     rebuild(environment.settings(), None if every else leads or [], console)
+
+
+@app.command()
+def backfill(which: Which = DEFAULT) -> None:
+    """Fill a new version of the features from the lake, beside those that are served.
+
+    Nothing that is served changes. Cut short, it goes on where it was. Then start the set's own worker, train a model
+    on it, and scorers follow the model's alias, there and back.
+    """
+    from leadline.backfilling import backfill
+
+    backfill(environment.settings(), which, console)
+
+
+@app.command()
+def show(
+    subject: Annotated[str, typer.Argument(help="A lead id (ld_…) or account id (ac_…).", metavar="LEAD|ACCOUNT")],
+    as_of: Annotated[datetime | None, typer.Option(help="The moment at which windows end, UTC. Default: now.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="The stored state as well.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Show every feature of LEAD or ACCOUNT as it is served: value, age, and what it counts over which window."""
+    from leadline.feature_values import show_features
+
+    moment = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=UTC)
+    show_features(environment.settings(), subject, moment, raw, as_json, console)
 
 
 @app.command()

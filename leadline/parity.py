@@ -14,7 +14,6 @@ from features.app import comparison_of
 from features.comparison import Compared, Comparison, Outcome
 from features.monitor import differing
 from features.online_rows import Key
-from features.sampling import sampled_leads
 from features.settings import feature_set
 from ingestion.settings import PlatformSettings
 from leadline.parity_page import page_of
@@ -28,7 +27,7 @@ def show_parity(
 ) -> int:
     """Compare a share of the leads and show it; 0 if nothing differs."""
     share = settings.parity_share if share is None else share
-    compared = compare_all(comparison_of(settings), settings.lake.absolute(), share, patience, console)
+    compared = compare_all(comparison_of(settings), share, patience, console)
     names = feature_set(settings).names
     sources = {feature for feature, _ in differing(compared)} - set(names)  # whose newest event differs
     names = (*names, *sorted(sources))
@@ -50,9 +49,9 @@ def show_parity(
     return 1 if wrong else 0
 
 
-def compare_all(comparison: Comparison, lake: Path, share: float, patience: float, console: Console) -> list[Compared]:
+def compare_all(comparison: Comparison, share: float, patience: float, console: Console) -> list[Compared]:
     """Every lead of the sample, by id; those that were not in order as they are `patience` seconds later."""
-    leads = sampled_leads(lake, share)
+    leads = comparison.sampled(share)
     found: dict[str, Compared] = {}
     again: list[str] = []
     due: dict[Key, int] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from features.app import FEATURES_GROUP
+from features.app import features_group
 from ingestion.app import INGESTION_GROUP, LAKE_GROUP
 from ingestion.contracts.raw import CHANGES_TOPIC, DECISIONS_TOPIC, EVENTS_TOPIC, RAW_TOPICS
 from ingestion.kafka import Lags
@@ -73,7 +73,7 @@ class Platform:
         """Block until ingestion and features have joined their groups; the in-process cluster cannot say, nor waits."""
         if not self.broker.keeps_everything:
             return
-        groups = (INGESTION_GROUP, FEATURES_GROUP, LAKE_GROUP)
+        groups = (INGESTION_GROUP, features_group(self.settings), LAKE_GROUP)
         self.wait_until(
             lambda: all(self._lags.has_members(group) for group in groups), "the workers' start", START_SECONDS
         )
@@ -86,7 +86,8 @@ class Platform:
             total = max(total, left)
             if tell is not None:
                 tell(left, max(total, 1))
-            if left == 0 and not any(self._lags.of(group, [EVENTS_TOPIC]) for group in (FEATURES_GROUP, LAKE_GROUP)):
+            after = (features_group(self.settings), LAKE_GROUP)
+            if left == 0 and not any(self._lags.of(group, [EVENTS_TOPIC]) for group in after):
                 return
             self.stack.require_running()
             time.sleep(LOOK_EVERY_SECONDS)

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from features.history import LEAD, read_history
-from features.settings import feature_set
+from features.settings import feature_set, history_of, with_service
 from governance.evidence import LakeView
 from governance.trace import trace
-from governance.verify import Verifier
+from governance.verify import Verification, Verifier
 from ingestion.database import open_database
 from ingestion.settings import PlatformSettings
 from leadline import keys, show
@@ -61,7 +61,7 @@ def list_leads(settings: PlatformSettings, limit: int, as_json: bool, console: C
 def newest_leads(settings: PlatformSettings) -> list[tuple[str, str | None, object]]:
     """Every lead that is not absorbed, with its account and when its newest row became known; newest first."""
     newest = {}
-    for row in read_history(settings.lake.absolute(), LEAD, ("key", "account", "known_at", "forward")).to_pylist():
+    for row in read_history(history_of(settings), LEAD, ("key", "account", "known_at", "forward")).to_pylist():
         newest[row["key"]] = row
     live = [row for row in newest.values() if row["forward"] is None]
     live.sort(key=lambda row: row["known_at"], reverse=True)
@@ -86,7 +86,8 @@ def score_lead(lead: str, url: str, home: Path, console: Console) -> None:
 def show_trace(settings: PlatformSettings, decision_id: str, console: Console) -> None:
     """The receipt as a tree."""
     decision = _ledger(settings).get(decision_id)
-    console.print(show.receipt_tree(trace(decision, LakeView.of(settings.lake, [decision], feature_set(settings)))))
+    features = feature_set(with_service(settings, decision.feature_service))
+    console.print(show.receipt_tree(trace(decision, LakeView.of(settings.lake, [decision], features))))
 
 
 def show_verification(settings: PlatformSettings, decision_id: str, console: Console) -> int:
@@ -94,12 +95,16 @@ def show_verification(settings: PlatformSettings, decision_id: str, console: Con
     ledger = _ledger(settings)
     if decision_id != "all":
         decision = ledger.get(decision_id)
-        verification = verifier_for(settings, [decision]).verify(decision)
+        own = with_service(settings, decision.feature_service)
+        verification = verifier_for(own, [decision]).verify(decision)
         console.print(show.verification_table(verification))
         return 0 if verification.held else 1
     decisions = all_decisions(ledger)
-    verifier = verifier_for(settings, decisions)
-    failed = [found for found in map(verifier.verify, decisions) if not found.held]
+    verifications: list[Verification] = []
+    for service in sorted({decision.feature_service for decision in decisions}):
+        of_set = [decision for decision in decisions if decision.feature_service == service]
+        verifications += map(verifier_for(with_service(settings, service), of_set).verify, of_set)
+    failed = [verification for verification in verifications if not verification.held]
     for verification in failed[:5]:
         console.print(show.verification_table(verification))
     console.print(f"{len(decisions) - len(failed):,} of {len(decisions):,} decisions verified")
@@ -117,7 +122,7 @@ def all_decisions(ledger: Ledger) -> list[Decision]:
 
 
 def verifier_for(settings: PlatformSettings, decisions: list[Decision]) -> Verifier:
-    """A verifier with the lake's events, the models and the policies that these decisions name."""
+    """A verifier with this platform's features, the lake's events, the models and policies that the decisions name."""
     from registry.app import model_cache
     from registry.champion import registered
 

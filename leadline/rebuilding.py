@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from features import rebuild as features
 from features.history import history_version
 from features.lineage.jobs import materialising
-from features.settings import feature_set
+from features.settings import feature_set, history_of
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
 
@@ -22,13 +22,13 @@ def rebuild(settings: PlatformSettings, leads: Sequence[str] | None, out: Consol
         RebuildOvertaken: the store was lost once more meanwhile.
         OnlineStoreUnavailable: it did not answer.
     """
-    online, lake = OnlineStore.open(settings), settings.lake.absolute()
+    online, history = OnlineStore.open(settings), history_of(settings)
     if leads is not None:
-        found = features.rebuild_leads(lake, online, leads)
+        found = features.rebuild_leads(history, online, leads)
         out.print(f"{found.total:,} rows of these leads and their accounts, {found.restored:,} of them came back.")
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    read_to, version = history_version(lake)
+    read_to, version = history_version(history)
     with (
         materialising(settings, "features.rebuild", feature_set(settings).service, read_to) as lineage,
         Progress(*columns, console=out) as bars,
@@ -36,7 +36,7 @@ def rebuild(settings: PlatformSettings, leads: Sequence[str] | None, out: Consol
         lineage.made_of = f"history {version}"
         task = bars.add_task("reading the history", total=None)
         done = features.rebuild(
-            lake,
+            history,
             online,
             lambda progress: bars.update(
                 task,

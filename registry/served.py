@@ -26,9 +26,9 @@ class Served(NamedTuple):
     row: bytes | None
 
 
-def served(keys: Sequence[str | None], moments: Sequence[datetime], lake: Path, entity: str) -> list[Served]:
+def served(keys: Sequence[str | None], moments: Sequence[datetime], history: Path, entity: str) -> list[Served]:
     """The row of a lead's or account's history that was served at each moment: the newest one that is not younger."""
-    table = read_history(lake, entity, ("key", "known_at", "row"))
+    table = read_history(history, entity, ("key", "known_at", "row"))
     histories: dict[str, tuple[list[datetime], list[bytes]]] = defaultdict(lambda: ([], []))
     for key, known_at, row in zip(*(table[name].to_pylist() for name in ("key", "known_at", "row")), strict=True):
         histories[key][0].append(known_at)

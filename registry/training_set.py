@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.history import ACCOUNT, LEAD, read_history
-from features.settings import feature_set
+from features.settings import feature_set, history_of
 from features.training import point_in_time
 from ingestion.contracts.event import EventType, decode_event
 from ingestion.contracts.forwards import Forwards
@@ -41,7 +41,7 @@ def build_training_set(
         TrainingStopped: no snapshot is old enough to have a label.
     """
     progress("reading outcomes and the feature history")
-    labelled = _labelled(settings.lake, every)
+    labelled = _labelled(settings.lake, history_of(settings), every)
     progress(f"joining features as they were known at {len(labelled):,} snapshots")
     return frame_of(settings, labelled)
 
@@ -55,8 +55,9 @@ def frame_of(settings: PlatformSettings, labelled: Labelled) -> TrainingFrame:
     features = feature_set(settings)
     values = point_in_time(settings, _entities(labelled))[list(features.names)].to_numpy(dtype=np.float64)
     taken, moments = [snapshot for snapshot, _ in labelled], [snapshot.at for snapshot, _ in labelled]
-    leads = served([snapshot.lead for snapshot in taken], moments, settings.lake, LEAD)
-    accounts = served([snapshot.account for snapshot in taken], moments, settings.lake, ACCOUNT)
+    history = history_of(settings)
+    leads = served([snapshot.lead for snapshot in taken], moments, history, LEAD)
+    accounts = served([snapshot.account for snapshot in taken], moments, history, ACCOUNT)
     require_exact(values, leads, accounts, moments, settings.feature_set)
     # A feature may read both states, so it is as young as the younger one.
     known = np.fmax(_stamps([row.known_at for row in leads]), _stamps([row.known_at for row in accounts]))
@@ -74,22 +75,22 @@ def frame_of(settings: PlatformSettings, labelled: Labelled) -> TrainingFrame:
     )
 
 
-def _labelled(lake: Path, every: timedelta) -> Labelled:
+def _labelled(lake: Path, history: Path, every: timedelta) -> Labelled:
     forwards = Forwards(read_forwardings(lake))
     outcomes, data_end = _outcomes(lake, forwards)
-    rows = read_history(lake, LEAD, ("key", "account", "known_at", "forward")).to_pylist()
+    rows = read_history(history, LEAD, ("key", "account", "known_at", "forward")).to_pylist()
     if not rows or data_end is None:
-        raise TrainingStopped(f"the lake at {lake} holds no feature history; run ingestion and features first")
-    history = [Known(row["key"], row["account"], row["known_at"], row["forward"] is not None) for row in rows]
-    moments = grid(history[0].known_at, data_end - HORIZON, every)
+        raise TrainingStopped(f"{history} holds no feature history; run ingestion and features first")
+    known = [Known(row["key"], row["account"], row["known_at"], row["forward"] is not None) for row in rows]
+    moments = grid(known[0].known_at, data_end - HORIZON, every)
     labelled = [
         (snapshot, label)
-        for snapshot in snapshots(history, forwards, moments)
+        for snapshot in snapshots(known, forwards, moments)
         if (label := label_at(outcomes.get(snapshot.person, ()), snapshot.at, data_end)) is not None
     ]
     if not labelled:
         raise TrainingStopped(
-            f"no snapshot has a label: the history begins {history[0].known_at:%Y-%m-%d} and the data end "
+            f"no snapshot has a label: the history begins {known[0].known_at:%Y-%m-%d} and the data end "
             f"{data_end:%Y-%m-%d}, and outcomes are judged after {HORIZON.days} days; train when there is more history"
         )
     return labelled

@@ -14,11 +14,11 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine, text
 
-from features.history import HistoryTable
+from features.history import HistoryTable, readings_beside
 from features.readings import Readings
-from features.settings import feature_set
+from features.settings import feature_set, history_of
 from features.sources import expected
-from features.store import OnlineStore
+from features.store import WORKERS_PATIENCE, OnlineStore
 from ingestion.contracts.raw import CHANGES_TOPIC, DECISIONS_TOPIC, EVENTS_TOPIC
 from ingestion.database import open_database, reading
 from ingestion.identity import IdentityStore
@@ -44,6 +44,7 @@ from scoring.scorer import Scorer
 from scoring.service import ScoreService
 from scoring.settings import ScoringSettings
 from scoring.settings import load as load_scoring
+from scoring.stores import Stores
 from scoring.stream import StreamScorer
 
 log = logging.getLogger(__name__)
@@ -87,8 +88,9 @@ def build_api(
         SettingsError: the API keys are malformed.
         PolicyError: the policy is faulty or does not exist.
     """
-    champion = _champion(settings, scoring, metrics)
     patience = scoring.store_timeout_seconds
+    stores = Stores(settings, patience, Breaker)
+    champion = _champion(settings, scoring, metrics, stores)
     probed = OnlineStore.open(settings, patience)  # checks run on other threads
 
     @asynccontextmanager
@@ -110,7 +112,7 @@ def build_api(
     return create_app(
         Deps(
             service=ScoreService(
-                Breaker(OnlineStore.open(settings, patience)),
+                stores.rows,
                 champion.current,
                 KafkaRecorder(producer, scoring.record_timeout_seconds),
                 metrics,
@@ -137,7 +139,8 @@ def run_stream(settings: PlatformSettings, stop: Event) -> None:
     scoring = load_scoring()
     serve_metrics(settings.metrics_port)
     metrics = ScoringMetrics()
-    champion = _champion(settings, scoring, metrics)
+    stores = Stores(settings, WORKERS_PATIENCE)
+    champion = _champion(settings, scoring, metrics, stores)
     champion.refresh()
     producer = DurableProducer(settings.kafka_bootstrap_servers)
     engine = open_database(settings.database_url)
@@ -146,7 +149,7 @@ def run_stream(settings: PlatformSettings, stop: Event) -> None:
     )
     worker = StreamScorer(
         consumer,
-        OnlineStore.open(settings),
+        stores.rows,
         champion.current,
         producer,
         Ledger(engine),
@@ -197,7 +200,7 @@ def run_enrichment(settings: PlatformSettings, stop: Event) -> None:
     )
     worker = EnrichmentWorker(
         consumer,
-        Readings(OnlineStore.open(settings), HistoryTable(settings.lake.absolute())),
+        Readings(OnlineStore.open(settings), HistoryTable(readings_beside(history_of(settings)))),
         Vault(engine, settings.master_key_bytes),
         build_reader(scoring, engine, _now),
         producer,
@@ -229,10 +232,12 @@ def build_scorer(bundle: Bundle | None, settings: PlatformSettings, scoring: Sco
     )
 
 
-def _champion(settings: PlatformSettings, scoring: ScoringSettings, metrics: ScoringMetrics) -> Champion:
+def _champion(
+    settings: PlatformSettings, scoring: ScoringSettings, metrics: ScoringMetrics, stores: Stores
+) -> Champion:
     return Champion(
         lambda: registered.current(settings.mlflow_tracking_uri, settings.home / "champion"),
-        lambda bundle: build_scorer(bundle, settings, scoring),
+        lambda bundle: build_scorer(bundle, stores.open(bundle), scoring),
         metrics,
     )
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from features.errors import NotBackfilled
 from registry.bundle import Bundle
 from registry.errors import RegistryError
 from scoring.metrics import ScoringMetrics
@@ -49,7 +50,7 @@ class Champion:
                 self._show()
                 log.info("scoring with %s %s", self._scorer.model.ref.name, self._scorer.model.ref.version)
             self._refused = None
-        except RegistryError as error:
+        except (RegistryError, NotBackfilled) as error:
             self._refused = str(error)
             log.error("the champion is not served, %s stays: %s", self._scorer.model.ref.version, error)
 

@@ -45,6 +45,11 @@ class Scorer:
         self._features = features
         self._expected = expected  # how often each source system is to speak of a lead
 
+    @property
+    def service(self) -> str:
+        """The feature set that it scores on."""
+        return self._features.service
+
     def evidence(self, served: Served, as_of: datetime) -> Evidence:
         """What a score as of that moment is made from."""
         row, account = served.row, served.account

@@ -25,13 +25,13 @@ class ScoreService:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: Callable[[str], Rows],
         current: Callable[[], Scorer],
         recorder: Recorder,
         metrics: ScoringMetrics,
         clock: Callable[[], datetime],
     ) -> None:
-        self._rows = rows
+        self._rows = rows  # of a feature set, by its service
         self._current = current
         self._recorder = recorder
         self._metrics = metrics
@@ -66,7 +66,7 @@ class ScoreService:
         scorer, as_of = self._current(), self._clock()
         outcomes: list[Outcome] = []
         made: list[tuple[Decision, bytes]] = []
-        for number, served in enumerate(look_up(self._rows, leads)):
+        for number, served in enumerate(look_up(self._rows(scorer.service), leads)):
             if number and number % _SLICE == 0:
                 await asyncio.sleep(0)
             if isinstance(served, Absent):
@@ -92,11 +92,12 @@ class ScoreService:
         Raises:
             LeadUnknown, LeadNotServed, StoreUnavailable: as `score`.
         """
-        (served,) = look_up(self._rows, [lead])
+        scorer = self._current()
+        (served,) = look_up(self._rows(scorer.service), [lead])
         if isinstance(served, Absent):
             raise unknown(served)
         as_of = self._clock()
-        return served, self._current().evidence(served, as_of), as_of
+        return served, scorer.evidence(served, as_of), as_of
 
 
 def unknown(absent: Absent) -> LeadUnknown | LeadNotServed:

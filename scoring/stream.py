@@ -46,7 +46,7 @@ class StreamScorer:
     def __init__(
         self,
         consumer: AlignedConsumer,
-        rows: Rows,
+        rows: Callable[[str], Rows],
         current: Callable[[], Scorer],
         producer: DurableProducer,
         ledger: Ledger,
@@ -54,7 +54,7 @@ class StreamScorer:
         material_change: float,
         topic: str = DECISIONS_TOPIC,
     ) -> None:
-        """`material_change`: score points (0–100)."""
+        """`rows` are of a feature set, by its service; `material_change` in score points (0–100)."""
         self._consumer = consumer
         self._rows = rows
         self._current = current
@@ -94,7 +94,7 @@ class StreamScorer:
     def _scored(self, leads: Iterable[str]) -> list[Decision]:
         scorer = self._current()
         decisions: dict[str, Decision] = {}
-        for served in look_up(self._rows, list(leads)):
+        for served in look_up(self._rows(scorer.service), list(leads)):
             if isinstance(served, Absent):
                 if not served.whole:
                     raise LeadNotServed(served.requested)  # its change is read again, and scored once it is back

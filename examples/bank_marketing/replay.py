@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from examples.bank_marketing.definitions import FEATURE_SET
-from features.app import FEATURES_GROUP
+from features.app import features_group
 from ingestion.app import INGESTION_GROUP, LAKE_GROUP
 from ingestion.contracts.event import Event
 from ingestion.contracts.raw import EVENTS_TOPIC, QUARANTINE_TOPIC, RAW_TOPICS
@@ -55,7 +55,7 @@ def replay(settings: PlatformSettings, stack: Stack, messages: Sequence[RawOut])
     def drained() -> bool:
         return (
             group_lag(bootstrap, INGESTION_GROUP, list(RAW_TOPICS)) == 0
-            and group_lag(bootstrap, FEATURES_GROUP, [EVENTS_TOPIC]) == 0
+            and group_lag(bootstrap, features_group(settings), [EVENTS_TOPIC]) == 0
             and group_lag(bootstrap, LAKE_GROUP, [EVENTS_TOPIC]) == 0
         )
 

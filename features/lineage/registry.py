@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from features.lineage.places import PRODUCER, is_asked_for, namespace, transport
-from features.settings import PROJECT
+from features.settings import feature_set
 from ingestion.settings import PlatformSettings
 
 
@@ -24,4 +24,4 @@ def tell_of_registry(settings: PlatformSettings, declared: Sequence[object]) -> 
         producer=PRODUCER,
         additional_config=transport(settings),
     )
-    FeastOpenLineageEmitter(config).emit_apply(list(declared), PROJECT)
+    FeastOpenLineageEmitter(config).emit_apply(list(declared), feature_set(settings).service)

@@ -102,6 +102,18 @@ class Lags:
             self._groups[group] = _outsider(self._bootstrap, group)
         return _lag(self._groups[group], group, topics)
 
+    def reached(self, group: str, topic: str) -> dict[int, int]:
+        """The next offset that `group` has committed, by partition; left out: partitions without one. As `of`."""
+        if group not in self._groups:
+            self._groups[group] = _outsider(self._bootstrap, group)
+        consumer = self._groups[group]
+        try:
+            known = consumer.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic].partitions
+            places = consumer.committed([TopicPartition(topic, number) for number in known], timeout=PATIENCE_SECONDS)
+        except KafkaException as error:
+            raise Retry(f"group {group} on {topic}: {error.args[0].str()}; try again") from error
+        return {place.partition: place.offset for place in places if place.offset >= 0}
+
     def has_members(self, group: str) -> bool:
         """Whether the group has a member with partitions. Blocks for one round trip; raises `Retry` as `of` does."""
         described = self._described(group)

@@ -17,7 +17,7 @@ from features.history import ACCOUNT, LEAD, HistoryRow, HistoryTable
 from features.parity import online_features
 from features.rebuild import Progress, rebuild
 from features.rows import AccountRow, EncodedRow, LeadRow, encode_row, is_behind
-from features.settings import FeaturePaths
+from features.settings import FeaturePaths, history_of
 from features.state import AccountState, LeadState
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
@@ -150,7 +150,7 @@ def test_a_thousand_writes_to_one_key_beside_two_who_restore_its_past_leave_the_
 def test_a_new_store_is_whole_until_it_is_lost(
     platform: PlatformSettings, store: OnlineStore, request: pytest.FixtureRequest
 ) -> None:
-    history = HistoryTable(platform.lake.absolute())
+    history = HistoryTable(history_of(platform))
     store.write([lead(1)])
     assert store.is_whole()
     assert store.read(["ld_never"]) == [None]
@@ -160,7 +160,7 @@ def test_a_new_store_is_whole_until_it_is_lost(
     after = OnlineStore.open(platform)
     assert after.read(["ld_1"]) == [None]
     assert not after.is_whole()
-    rebuild(platform.lake.absolute(), after)
+    rebuild(history_of(platform), after)
     assert after.is_whole()
     assert sequences(after, ["ld_1"]) == [1]
 
@@ -170,7 +170,7 @@ def test_a_redis_that_is_lost_again_while_it_is_rebuilt_does_not_pass_for_whole(
 ) -> None:
     platform = applied(tmp_path, online_store=redis.address)
     store = OnlineStore.open(platform)
-    history = HistoryTable(platform.lake.absolute())
+    history = HistoryTable(history_of(platform))
     history.take_over(0)
     history.append([_history(lead(1), LEAD, 1)], {0: 0}, 1)
     assert not store.set_mark("whole", if_still="what nobody said")
@@ -180,23 +180,23 @@ def test_a_redis_that_is_lost_again_while_it_is_rebuilt_does_not_pass_for_whole(
             redis.client.flushall()
 
     with pytest.raises(RebuildOvertaken, match="run this one again"):
-        rebuild(platform.lake.absolute(), store, lose_it_once)
+        rebuild(history_of(platform), store, lose_it_once)
     assert not store.is_whole()
-    rebuild(platform.lake.absolute(), store)
+    rebuild(history_of(platform), store)
     assert store.is_whole()
 
 
 def test_of_two_who_rebuild_at_once_the_first_gives_way(platform: PlatformSettings, store: OnlineStore) -> None:
-    history, lake = HistoryTable(platform.lake.absolute()), platform.lake.absolute()
+    history, path = HistoryTable(history_of(platform)), history_of(platform)
     history.take_over(0)
     history.append([_history(lead(1), LEAD, 1)], {0: 0}, 1)
 
     def another(progress: Progress) -> None:
         if not progress.read:
-            rebuild(lake, OnlineStore.open(platform))
+            rebuild(path, OnlineStore.open(platform))
 
     with pytest.raises(RebuildOvertaken):
-        rebuild(lake, store, another)
+        rebuild(path, store, another)
     assert store.is_whole(), "the other one went through"
 
 

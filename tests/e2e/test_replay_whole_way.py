@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 
-from features.app import FEATURES_GROUP, run_features
+from features.app import features_group, run_features
 from features.definitions import LEAD_SCORING
 from features.recompute import batch_recompute, compare
 from features.store import OnlineStore
@@ -73,7 +73,7 @@ class Platform:
         """Read what lies on the raw topics, and everything that follows from it."""
         self.stage.work()
         _until_drained(self.settings, LAKE_GROUP, lambda stop: _run_lake(self.settings, stop))
-        _until_drained(self.settings, FEATURES_GROUP, lambda stop: _run_features(self.settings, stop))
+        _until_drained(self.settings, features_group(self.settings), lambda stop: _run_features(self.settings, stop))
 
     def outcome(self) -> Outcome:
         online = OnlineStore.open(self.settings)

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from features.app import FEATURES_GROUP, comparison_of
+from features.app import comparison_of, features_group
 from features.definitions import LEAD_SCORING
-from features.sampling import sampled_leads
 from features.store import OnlineStore
 from ingestion import duplicates
 from ingestion.app import INGESTION_GROUP, LAKE_GROUP
@@ -40,6 +39,7 @@ from tests.conftest import wait_until
 from tests.faults.oracle import COUNTED, ElementName, Ending, Message, expected
 from tests.faults.workers import Workers
 from tests.features.members import require_sound_history
+from tests.features.versions import beside
 
 END = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "11" * 32
@@ -47,7 +47,6 @@ DRAINED_SECONDS = 300  # minutes only where many share a machine
 TIMEOUT = pytest.mark.timeout(3 * DRAINED_SECONDS)
 HISTORIC = {"imported", "received-time"}  # headers of what was known before
 SLICES = 40  # into which the traffic is cut, so that workers meet many batches
-GROUPS = {"ingest": INGESTION_GROUP, "features": FEATURES_GROUP, "lake": LAKE_GROUP}
 INGESTING = ("ingest-1", "lake-1")
 TWO_INGESTING = ("ingest-1", "ingest-2", "lake-1")
 EVERYTHING = ("ingest-1", "features-1", "lake-1")
@@ -90,6 +89,12 @@ class Plant:
             engine.dispose()
         self.workers = Workers(self.settings)
 
+    @property
+    def groups(self) -> dict[str, str]:
+        """The consumer group of each role, in the order of the data's way."""
+        first, second = features_group(self.settings), features_group(beside(self.settings))
+        return {"ingest": INGESTION_GROUP, "features": first, "second": second, "lake": LAKE_GROUP}
+
     def endure(self, fault: Callable[[Plant], None]) -> None:
         """Let the traffic flow and the fault happen, then wait until everything is worked off."""
         try:
@@ -131,7 +136,7 @@ class Plant:
 
     def wait_for_members(self, name: str) -> None:
         """Wait until the group of a worker has one with partitions."""
-        lags, group = Lags(self.bootstrap), GROUPS[name.split("-")[0]]
+        lags, group = Lags(self.bootstrap), self.groups[name.split("-")[0]]
 
         def is_there() -> bool:
             with suppress(Retry):
@@ -144,7 +149,9 @@ class Plant:
     def come_to_rest(self) -> None:
         """Tend the workers until they have caught up."""
         lags = Lags(self.bootstrap)
-        groups = [group for role, group in GROUPS.items() if self._runs(role)]  # who writes first: it may write yet
+        groups = [
+            group for role, group in self.groups.items() if self._runs(role)
+        ]  # who writes first: it may write yet
         behind: dict[str, int] = {}
 
         def caught_up() -> bool:
@@ -181,9 +188,13 @@ class Plant:
         if self._runs("features") and self._runs("lake"):
             self.require_parity()
 
-    def require_parity(self) -> None:
-        """What is served of everybody is what the recompute says, and nothing is on its way any more."""
-        comparison, leads = comparison_of(self.settings), sampled_leads(self.settings.lake, 1.0)
+    def require_parity(self, settings: PlatformSettings | None = None) -> None:
+        """What is served of everybody is what the recompute says, and nothing is on its way any more.
+
+        `settings`: the platform's, with another feature set as its own.
+        """
+        comparison = comparison_of(settings or self.settings)
+        leads = comparison.sampled(1.0)
         look = comparison.look(leads, comparison.look(leads, {}).due)
         assert look.compared
         assert look.disorderly == [], "what is served is not what the recompute says"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from features.rebuild import rebuild
+from features.settings import history_of
 from features.store import OnlineStore
 from tests.conftest import tries
 from tests.faults.plant import EVERYTHING, TIMEOUT, Plant, pause
@@ -74,5 +75,5 @@ def test_a_redis_that_forgets_hangs_or_refuses_under_load_costs_no_feature(
     plant.endure(fault)
     online = OnlineStore.open(plant.settings)
     if not online.is_whole():  # the workers were stopped before they had mended it
-        rebuild(plant.settings.lake.absolute(), online)
+        rebuild(history_of(plant.settings), online)
     plant.check()

@@ -18,7 +18,7 @@ from features.history import LEAD, read_history
 from features.monitor import SUITE
 from features.online_rows import Fault
 from features.rows import EncodedRow, decode_lead_row, encode_row
-from features.sampling import sampled_leads
+from features.settings import history_of
 from features.state import LeadState
 from features.store import OnlineStore
 from ingestion.contracts.event import Event, LeadSplit
@@ -45,7 +45,7 @@ def watched(disturb: Callable[[Plant], None]) -> Callable[[Plant], None]:
         def look() -> None:
             comparison = comparison_of(plant.settings)
             while not over.wait(0.2):
-                looks.extend(comparison.look(sampled_leads(plant.settings.lake, 1.0, "", 1_000), {}).compared)
+                looks.extend(comparison.look(comparison.sampled(1.0, "", 1_000), {}).compared)
 
         watcher = threading.Thread(target=look)
         watcher.start()
@@ -61,7 +61,7 @@ def watched(disturb: Callable[[Plant], None]) -> Callable[[Plant], None]:
 
 
 def workers_killed(plant: Plant) -> None:
-    wait_until(lambda: len(sampled_leads(plant.settings.lake, 1.0, "", 100)) >= 20, "the first leads")
+    wait_until(lambda: len(comparison_of(plant.settings).sampled(1.0, "", 100)) >= 20, "the first leads")
     for victim in ("features-1", "lake-1", "features-1", "ingest-1"):
         pause(plant.chance.uniform(0.5, 2.0))
         plant.workers.kill(victim)
@@ -104,7 +104,7 @@ def test_late_events_merges_partings_and_crashes_are_no_false_alarm(
 
 def active_leads(plant: Plant) -> list[str]:
     """Leads that did something and are still there."""
-    rows = {row["key"]: row for row in read_history(plant.settings.lake, LEAD).to_pylist()}
+    rows = {row["key"]: row for row in read_history(history_of(plant.settings), LEAD).to_pylist()}
     live = {key: decode_lead_row(row["row"]) for key, row in rows.items() if row["forward"] is None}
     at = datetime.now(UTC)
     return [

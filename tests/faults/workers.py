@@ -22,6 +22,7 @@ from ingestion.app import run_ingestion, run_lake
 from ingestion.settings import PlatformSettings
 from ingestion.worker import CrashPoint, never
 from tests.conftest import wait_until
+from tests.features.versions import beside
 from tests.processes import processes
 
 CLOCK_IS_SET = 1.0  # seconds after a worker's start
@@ -39,7 +40,16 @@ def _run_lake(settings: PlatformSettings, stop: threading.Event, crash_point: Cr
     run_lake(settings, stop)
 
 
-RUNNERS: dict[str, Runner] = {"ingest": run_ingestion, "features": run_features, "lake": _run_lake}
+def _run_second(settings: PlatformSettings, stop: threading.Event, crash_point: CrashPoint) -> None:
+    run_features(beside(settings), stop, crash_point)
+
+
+RUNNERS: dict[str, Runner] = {
+    "ingest": run_ingestion,
+    "features": run_features,
+    "second": _run_second,  # folds another version of the features
+    "lake": _run_lake,
+}
 
 
 @dataclass

@@ -14,12 +14,12 @@ from typing import cast
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from features.definitions import LEAD_SCORING
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, HistoryTable, read_history
 from features.metrics import FeatureMetrics
 from features.parting import HeldInLake
 from features.records import Change
+from features.settings import feature_set, history_of
 from features.store import OnlineStore
 from features.worker import FeatureWorker
 from ingestion.contracts.event import Event, LeadMerged, RecordKind, encode_json
@@ -54,12 +54,11 @@ class Log:
                 kind, key = RecordKind.MERGE, ACCOUNTS.get(record.absorbed) or record.absorbed
             self.add(kind.value, key, encode_json(record), int(record.receivedtime.timestamp() * 1000))
 
-    def add(self, kind: str, key: str, value: bytes, timestamp_ms: int) -> None:
+    def add(self, kind: str, key: str, value: bytes, timestamp_ms: int, **headers: str) -> None:
         """One record at the end of its partition."""
         partition = partition_for(key, len(self.partitions))
-        records = self.partitions[partition]
-        headers = {"record": kind}
-        records.append(Record(EVENTS_TOPIC, partition, len(records), key.encode(), value, headers, timestamp_ms))
+        records, told = self.partitions[partition], {"record": kind, **headers}
+        records.append(Record(EVENTS_TOPIC, partition, len(records), key.encode(), value, told, timestamp_ms))
 
     def count(self, kind: RecordKind) -> int:
         """Records of a kind."""
@@ -90,7 +89,8 @@ class _Sender:
             if topic == CHANGES_TOPIC:
                 self._log.changes.append(decode_change(value))
             else:
-                self._log.add(headers["record"], key, value, timestamp_ms)
+                others = {name: said for name, said in headers.items() if name != "record"}
+                self._log.add(headers["record"], key, value, timestamp_ms, **others)
         self._unsent.clear()
 
 
@@ -112,9 +112,9 @@ class Member:
         self.worker = FeatureWorker(
             cast(DurableProducer, _Sender(log)),
             OnlineStore.open(settings),
-            HistoryTable(settings.lake.absolute()),
-            LEAD_SCORING,
-            FeatureGate(LEAD_SCORING, lambda _: None, clock),
+            HistoryTable(history_of(settings)),
+            feature_set(settings),
+            FeatureGate(feature_set(settings), lambda _: None, clock),
             FeatureMetrics(CollectorRegistry()),
             HeldInLake(settings.lake, timedelta()),
             partitions=len(log.partitions),
@@ -165,10 +165,10 @@ def drain_all(members: Iterable[Member], at_once: int = 10_000) -> None:
 
 def served(settings: PlatformSettings, as_of: datetime = NOW) -> dict[str, Features]:
     """The features of every lead that was not absorbed, from the online store."""
-    online, leads = OnlineStore.open(settings), list(ACCOUNTS)
+    online, leads, features = OnlineStore.open(settings), list(ACCOUNTS), feature_set(settings)
     accounts = online.read_accounts([account or "" for account in ACCOUNTS.values()])
     return {
-        lead: LEAD_SCORING.features_at(row.state, account.state if account else None, as_of)
+        lead: features.features_at(row.state, account.state if account else None, as_of)
         for lead, row, account in zip(leads, online.read(leads), accounts, strict=True)
         if row is not None and row.forward is None
     }
@@ -178,7 +178,7 @@ def require_sound_history(settings: PlatformSettings) -> None:
     """One row for each (key, sequence), known strictly later than the last, and the newest of each is online."""
     online = OnlineStore.open(settings)
     for entity, read in ((LEAD, online.read), (ACCOUNT, online.read_accounts)):
-        rows = read_history(settings.lake, entity, ("key", "sequence", "known_at", "row")).to_pylist()
+        rows = read_history(history_of(settings), entity, ("key", "sequence", "known_at", "row")).to_pylist()
         rows.sort(key=lambda row: (row["key"], row["sequence"]))
         for key, group in groupby(rows, key=lambda row: row["key"]):
             of_key = list(group)

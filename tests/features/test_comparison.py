@@ -18,13 +18,13 @@ from prometheus_client import CollectorRegistry
 
 from features.comparison import Compared, Comparison, Difference, Outcome
 from features.definitions import LEAD_SCORING
-from features.history import ACCOUNT, LEAD, SCHEMA, history_path, read_history
+from features.history import ACCOUNT, LEAD, SCHEMA, read_history
 from features.metrics import ParityMetrics
 from features.monitor import SUITE, Monitor
 from features.online_rows import Fault
 from features.rows import EncodedRow, LeadRow, decode_lead_row, encode_row
-from features.sampling import SYMBOLS, bound, sampled_leads
-from features.settings import FeaturePaths
+from features.sampling import SYMBOLS, bound
+from features.settings import FeaturePaths, history_of
 from features.store import OnlineStore
 from ingestion.contracts.event import EventType
 from ingestion.kafka import Record
@@ -49,10 +49,10 @@ class Watched:
         self.online = OnlineStore.open(self.world.settings)
         self.verdicts: list[Verdict] = []
         self.registry = CollectorRegistry()
-        self.lake = self.world.settings.lake
-        comparison = Comparison(self.lake, self.online, LEAD_SCORING, lambda: LATER)
+        self.history = history_of(self.world.settings)
+        self.comparison = Comparison(self.world.settings.lake, self.online, LEAD_SCORING, lambda: LATER)
         self.monitor = Monitor(
-            self.lake, comparison, ParityMetrics(self.registry), self.verdicts.append, share=1.0, leads_a_round=1000
+            self.comparison, ParityMetrics(self.registry), self.verdicts.append, share=1.0, leads_a_round=1000
         )
 
     def look(self) -> dict[str, Compared]:
@@ -71,7 +71,7 @@ class Watched:
 
     def earlier(self, lead: str) -> LeadRow:
         """The row before the one that is served."""
-        rows = [each for each in read_history(self.lake, LEAD).to_pylist() if each["key"] == lead]
+        rows = [each for each in read_history(self.history, LEAD).to_pylist() if each["key"] == lead]
         return decode_lead_row(max(rows[:-1], key=lambda each: each["sequence"])["row"])
 
     def put(self, lead: str, row: LeadRow) -> None:
@@ -84,7 +84,7 @@ class Watched:
         path = FeaturePaths.of(self.world.settings).online
         assert path is not None
         with sqlite3.connect(path) as store:
-            store.execute(f"DELETE FROM leadline_{view}")
+            store.execute(f"DELETE FROM {LEAD_SCORING.service}_{view}")
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)
@@ -111,7 +111,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
 def test_what_is_served_as_it_should_be_is_not_told(watched: Watched) -> None:
     assert watched.look() == {}
     assert watched.verdicts[-1].action is Action.PASS
-    assert watched.verdicts[-1].rows == len(sampled_leads(watched.lake, 1.0, "", 1000)) >= 4
+    assert watched.verdicts[-1].rows == len(watched.comparison.sampled(1.0, "", 1000)) >= 4
     assert watched.metric("leadline_parity_leads_total", outcome="held") == watched.verdicts[-1].rows
     assert not watched.monitor.watched
 
@@ -146,10 +146,10 @@ def test_a_value_that_the_history_has_wrong_as_well_is_found_by_the_recompute(wa
     wrong, marks = watched.earlier(lead), watched.row(lead).state.marks
     wrong = msgspec.structs.replace(wrong, sequence=wrong.sequence + 2)
     wrong.state.marks.update(marks)
-    (found,) = [each for each in read_history(watched.lake, LEAD).to_pylist() if each["key"] == lead][-1:]
+    (found,) = [each for each in read_history(watched.history, LEAD).to_pylist() if each["key"] == lead][-1:]
     columns = found | {"sequence": wrong.sequence, "row": encode_row(wrong)}
     write_deltalake(
-        str(history_path(watched.lake)),
+        str(watched.history),
         table_of([tuple(columns[name] for name in SCHEMA.names)], SCHEMA),
         mode="append",
     )
@@ -207,7 +207,7 @@ def test_a_row_that_nobody_recorded_is_told(watched: Watched) -> None:
 
 
 def test_an_absorbed_lead_that_is_served_again_is_told(watched: Watched) -> None:
-    rows = {row["key"]: row for row in read_history(watched.lake, LEAD).to_pylist()}
+    rows = {row["key"]: row for row in read_history(watched.history, LEAD).to_pylist()}
     ended = next(key for key, row in rows.items() if row["forward"] is not None)
     watched.put(ended, msgspec.structs.replace(watched.row(ended), forward=None))
     found = watched.look()
@@ -330,13 +330,12 @@ def test_a_share_of_ids_lies_below_its_bound(share: float) -> None:
 
 
 def test_the_sample_is_gone_through_page_by_page_and_again(watched: Watched) -> None:
-    everyone = sampled_leads(watched.lake, 1.0, "", 1000)
+    everyone = watched.comparison.sampled(1.0, "", 1000)
     assert len(everyone) == 4
     share = (SYMBOLS.index(everyone[2][3]) * 32 + SYMBOLS.index(everyone[2][4])) / 1024
-    assert sampled_leads(watched.lake, share, "", 1000) == [lead for lead in everyone if lead < (bound(share) or "")]
-    comparison = Comparison(watched.lake, watched.online, LEAD_SCORING, lambda: LATER)
+    assert watched.comparison.sampled(share, "", 1000) == [lead for lead in everyone if lead < (bound(share) or "")]
     metrics = ParityMetrics(CollectorRegistry())
-    monitor = Monitor(watched.lake, comparison, metrics, watched.verdicts.append, share=1.0, leads_a_round=2)
+    monitor = Monitor(watched.comparison, metrics, watched.verdicts.append, share=1.0, leads_a_round=2)
     rounds = [[each.lead for each in monitor.round().compared] for _ in range(4)]
     assert rounds == [everyone[:2], everyone[2:], [], everyone[:2]]
 

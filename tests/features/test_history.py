@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from features.definitions import LEAD_SCORING
 from features.history import (
     ACCOUNT,
     LEAD,
@@ -16,7 +17,6 @@ from features.history import (
     HistoryRow,
     HistoryTable,
     ensure_history,
-    history_path,
     read_history,
 )
 from ingestion import lake_upkeep
@@ -134,7 +134,7 @@ def test_compaction_loses_no_row_and_fences_nobody(tmp_path: Path, monkeypatch: 
             rows = [row(f"ld_{partition}", sequence, partition=partition)]
             table.append(rows, {partition: sequence}, stamp=sequence)
     assert sorted(keys(tmp_path)) == [(f"ld_{partition}", each) for partition in (0, 1) for each in range(1, 8)]
-    assert len(DeltaTable(str(history_path(tmp_path))).file_uris()) < 14
+    assert len(DeltaTable(str(tmp_path)).file_uris()) < 14
     assert HistoryTable(tmp_path).take_over(1) == (7, [row("ld_1", 7, partition=1)])
 
 
@@ -153,10 +153,11 @@ def test_without_a_history_there_is_nothing_to_read(tmp_path: Path) -> None:
 
 
 def test_what_feast_looks_at_is_made_once_and_never_emptied(tmp_path: Path) -> None:
-    ensure_history(tmp_path)
-    assert read_history(tmp_path, LEAD).num_rows == 0
-    table = HistoryTable(tmp_path)
+    path = tmp_path / "lead_scoring_v1"
+    ensure_history(path, LEAD_SCORING)
+    assert read_history(path, LEAD).num_rows == 0
+    table = HistoryTable(path)
     table.take_over(0)
     table.append([row("ld_0", 1)], {0: 1}, stamp=1)
-    ensure_history(tmp_path)
-    assert keys(tmp_path) == [("ld_0", 1)]
+    ensure_history(path, LEAD_SCORING)
+    assert keys(path) == [("ld_0", 1)]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from features.errors import OnlineStoreUnavailable
 from features.history import count_history
 from features.rebuild import Progress, keep_whole, rebuild, rebuild_leads
+from features.settings import history_of
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
 from tests.conftest import tries, wait_until
@@ -61,8 +62,8 @@ def test_whenever_the_store_is_lost_the_features_end_as_if_it_had_not_been(
         if data.draw(st.booleans()):
             member = Member(platform, log)
         if data.draw(st.booleans()):
-            rebuild(platform.lake.absolute(), OnlineStore.open(platform))
-    rebuild(platform.lake.absolute(), OnlineStore.open(platform))
+            rebuild(history_of(platform), OnlineStore.open(platform))
+    rebuild(history_of(platform), OnlineStore.open(platform))
     assert served(platform) == expected(history, NOW)
     require_sound_history(platform)
 
@@ -75,17 +76,17 @@ def test_a_rebuild_serves_the_newest_row_of_every_key_and_then_has_nothing_to_do
     platform, log = new_platform(redis, tmp_path), Log()
     log.publish(history.records)
     Member(platform, log).drain(at_once=3)
-    before, lake = served(platform), platform.lake.absolute()
+    before, path = served(platform), history_of(platform)
     redis.client.flushall()
     seen: list[Progress] = []
     online = OnlineStore.open(platform)
-    rebuild(lake, online, seen.append)
+    rebuild(path, online, seen.append)
     assert online.is_whole()
     assert served(platform) == before
     require_sound_history(platform)
-    total = count_history(lake)
+    total = count_history(path)
     assert (seen[0], seen[-1].read) == (Progress(total), total)
-    assert rebuild(lake, online) == Progress(total, total, 0)
+    assert rebuild(path, online) == Progress(total, total, 0)
 
 
 def test_single_leads_come_back_with_their_accounts_and_leave_the_store_not_whole(
@@ -97,10 +98,10 @@ def test_single_leads_come_back_with_their_accounts_and_leave_the_store_not_whol
     before = served(platform)
     redis.client.flushall()
     online = OnlineStore.open(platform)
-    rebuild_leads(platform.lake.absolute(), online, ["ld_2", "ld_unknown"])
+    rebuild_leads(history_of(platform), online, ["ld_2", "ld_unknown"])
     assert served(platform) == {"ld_2": before["ld_2"]}
     assert not online.is_whole()
-    assert rebuild_leads(platform.lake.absolute(), online, ["ld_unknown"]) == Progress(0, 0, 0)
+    assert rebuild_leads(history_of(platform), online, ["ld_unknown"]) == Progress(0, 0, 0)
 
 
 def test_a_store_that_is_emptied_or_killed_mends_itself_beside_the_workers(redis: RedisProcess, tmp_path: Path) -> None:
@@ -110,8 +111,7 @@ def test_a_store_that_is_emptied_or_killed_mends_itself_beside_the_workers(redis
     before, online, stop = served(platform), OnlineStore.open(platform), Event()
     online.set_mark("rebuilding somebody who died of it 2000")
     menders = [
-        Thread(target=keep_whole, args=(platform.lake.absolute(), OnlineStore.open(platform), stop, 0.05))
-        for _ in range(2)
+        Thread(target=keep_whole, args=(history_of(platform), OnlineStore.open(platform), stop, 0.05)) for _ in range(2)
     ]
     for mender in menders:
         mender.start()
@@ -138,7 +138,7 @@ def test_a_worker_that_has_no_answer_from_the_store_stops_before_it_folds_upon_n
         Member(platform, log)
     redis.start()
     Member(platform, log).drain()
-    rebuild(platform.lake.absolute(), OnlineStore.open(platform))
+    rebuild(history_of(platform), OnlineStore.open(platform))
     assert served(platform) == before
     require_sound_history(platform)
 

@@ -11,11 +11,12 @@ import pytest
 from msgspec.structs import replace
 
 from features.errors import OnlineStoreUnavailable
-from features.history import ENRICHMENT, HistoryTable, read_history
+from features.feature_set import SHARED
+from features.history import ENRICHMENT, HistoryTable, read_history, readings_beside
 from features.readings import Readings
 from features.rebuild import rebuild, rebuild_leads
 from features.rows import EnrichmentRow, decode_enrichment_row
-from features.settings import open_feast
+from features.settings import history_of, open_feast
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
 from tests.features.conftest import NOW
@@ -37,7 +38,7 @@ def platform(redis: RedisProcess, tmp_path: Path) -> PlatformSettings:
 
 
 def open_readings(platform: PlatformSettings) -> Readings:
-    return Readings(OnlineStore.open(platform), HistoryTable(platform.lake.absolute()))
+    return Readings(OnlineStore.open(platform), HistoryTable(readings_beside(history_of(platform))))
 
 
 def reading(score: float | None, hours: int = 0, status: str = "fresh") -> EnrichmentRow:
@@ -49,7 +50,7 @@ def reading(score: float | None, hours: int = 0, status: str = "fresh") -> Enric
 
 def history(platform: PlatformSettings) -> list[tuple[str, int, float | None]]:
     """Lead, sequence and score of each row, by knowledge time."""
-    rows = read_history(platform.lake, ENRICHMENT).to_pylist()
+    rows = read_history(readings_beside(history_of(platform)), ENRICHMENT).to_pylist()
     return [(each["key"], each["sequence"], decode_enrichment_row(each["row"]).score) for each in rows]
 
 
@@ -74,9 +75,9 @@ def test_readings_that_the_online_store_has_lost_come_back_with_all_else(
     before = online.read_enrichment(["ld_1", "ld_2"])
     redis.client.flushall()
     assert open_readings(platform).read_enrichment(["ld_1", "ld_2"]) == before, "the history is believed meanwhile"
-    rebuild_leads(platform.lake.absolute(), online, ["ld_2"])
+    rebuild_leads(history_of(platform), online, ["ld_2"])
     assert online.read_enrichment(["ld_1", "ld_2"]) == [None, before[1]]
-    assert rebuild(platform.lake.absolute(), online).restored == 1
+    assert rebuild(history_of(platform), online).restored == 1
     assert online.read_enrichment(["ld_1", "ld_2"]) == before
     assert online.is_whole()
 
@@ -89,7 +90,7 @@ def test_a_reading_written_while_the_store_had_forgotten_goes_on_where_the_histo
     open_readings(platform).write_enrichment({"ld_1": reading(60.0)})
     assert history(platform) == [("ld_1", 1, 40.0), ("ld_1", 2, 60.0)]
     online = OnlineStore.open(platform)
-    assert rebuild(platform.lake.absolute(), online).restored == 0
+    assert rebuild(history_of(platform), online).restored == 0
     (served,) = online.read_enrichment(["ld_1"])
     assert served is not None
     assert served.score == 60.0
@@ -106,7 +107,7 @@ def test_an_online_store_out_of_reach_takes_no_reading_and_loses_none(
     with pytest.raises(OnlineStoreUnavailable):
         readings.write_enrichment({"ld_1": reading(60.0)})
     redis.start()
-    rebuild(platform.lake.absolute(), online)
+    rebuild(history_of(platform), online)
     assert online.read_enrichment(["ld_1"]) == held
 
 
@@ -115,6 +116,10 @@ def test_training_sees_the_reading_that_was_known_then(platform: PlatformSetting
     readings.write_enrichment({"ld_1": reading(40.0)})
     readings.write_enrichment({"ld_1": reading(60.0, hours=2)})
     asked = pd.DataFrame({"lead": ["ld_1"] * 3, "event_timestamp": [NOW - HOUR, NOW + HOUR, NOW + 3 * HOUR]})
-    found = open_feast(platform).get_historical_features(asked, features=["enrichment:enrichment_row"]).to_df()
+    found = (
+        open_feast(platform, project=SHARED)
+        .get_historical_features(asked, features=["enrichment:enrichment_row"])
+        .to_df()
+    )
     rows = [decode_enrichment_row(row).score if isinstance(row, bytes) else None for row in found["enrichment_row"]]
     assert rows == [None, 40.0, 60.0]

@@ -99,7 +99,9 @@ def test_what_is_declared_is_shown_and_nothing_of_a_person(platform: PlatformSet
     with pages(platform) as client:
         assert "<title>Feast" in client.get("/").text
         shown = {
-            kind: client.get(f"/api/v1/{kind}", params={"project": "leadline", "include_relationships": "true"}).text
+            kind: client.get(
+                f"/api/v1/{kind}", params={"project": LEAD_SCORING.service, "include_relationships": "true"}
+            ).text
             for kind in ("entities", "data_sources", "feature_views", "features", "feature_services", "permissions")
         }
         assert all(name in shown["features"] for name in LEAD_SCORING.names)
@@ -118,7 +120,7 @@ def test_nothing_can_be_pushed_or_read_from_a_store(platform: PlatformSettings) 
 
 def test_with_an_identity_provider_a_role_decides_what_is_shown(platform: PlatformSettings) -> None:
     provider = Provider()
-    entities = "/api/v1/entities?project=leadline"
+    entities = f"/api/v1/entities?project={LEAD_SCORING.service}"
     with pages(platform, LEADLINE_OIDC_DISCOVERY_URL=f"{provider.url}/.well-known") as client:
         assert client.get(entities).status_code in (401, 403)
         reader = client.get(entities, headers=provider.token(READER))

@@ -17,6 +17,7 @@ from features.history import ACCOUNT, LEAD, read_history
 from features.parity import online_features
 from features.refold import origins
 from features.rows import AccountRow, LeadRow, decode_account_row, decode_lead_row
+from features.settings import history_of
 from features.store import OnlineStore
 from features.training import point_in_time
 from ingestion.lake import read_events
@@ -46,7 +47,7 @@ def sampled(plant: Plant) -> list[Vector]:
     online, chance = OnlineStore.open(plant.settings), random.Random(plant.seed)
     vectors: list[Vector] = []
     while len(vectors) < SAMPLED:
-        known = sorted(set(read_history(plant.settings.lake, LEAD, ["key"])["key"].to_pylist()))
+        known = sorted(set(read_history(history_of(plant.settings), LEAD, ["key"])["key"].to_pylist()))
         leads = chance.sample(known, min(AT_ONCE, len(known)))
         before, at = _rows(online, leads), datetime.now(UTC)
         keys = [(lead, row.account) for lead, (row, _) in before.items()]
@@ -68,9 +69,9 @@ def _rows(online: OnlineStore, leads: list[str]) -> dict[str, tuple[LeadRow, Acc
 class Known:
     """The feature history, by key."""
 
-    def __init__(self, lake: Path, entity: str) -> None:
+    def __init__(self, history: Path, entity: str) -> None:
         self._rows: dict[str, list[Mapping[str, Any]]] = {}
-        for row in read_history(lake, entity, ("key", "sequence", "known_at", "row")).to_pylist():
+        for row in read_history(history, entity, ("key", "sequence", "known_at", "row")).to_pylist():
             self._rows.setdefault(row["key"], []).append(row)
 
     def row(self, key: str, sequence: int) -> bytes:
@@ -88,8 +89,8 @@ def test_training_gets_bit_for_bit_what_was_served_at_that_moment(seed: int, emp
     vectors: list[Vector] = []
     plant = Plant(empty_kafka, tmp_path, EVERYTHING, seed, seconds=6, end=datetime.now(UTC), live=True)
     plant.endure(lambda plant: vectors.extend(sampled(plant)))
-    lake = plant.settings.lake
-    leads, accounts = Known(lake, LEAD), Known(lake, ACCOUNT)
+    lake, history = plant.settings.lake, history_of(plant.settings)
+    leads, accounts = Known(history, LEAD), Known(history, ACCOUNT)
     for vector in vectors:
         lead = decode_lead_row(leads.row(vector.key, vector.lead.sequence))
         account = vector.account

@@ -20,7 +20,7 @@ from feature_repo.apply import apply
 from feature_repo.permissions import ADMIN, READER, TRAINER, permissions
 from features.definitions import LEAD_SCORING
 from features.parity import online_features
-from features.settings import PROJECT, open_feast
+from features.settings import open_feast
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
 from tests.features.conftest import NOW
@@ -98,7 +98,7 @@ def test_who_may_only_read_the_registry_serves_features_and_cannot_apply(
         OnlineStore.open(reads).read(["ld_nobody"])
         applies = open_feast(reads, applies=True)
         with pytest.raises(Exception, match="permission denied"):
-            applies.registry.delete_entity("lead", PROJECT)
+            applies.registry.delete_entity("lead", LEAD_SCORING.service)
         applies.registry.write_engine.dispose()
         owner.execute("DROP OWNED BY feast_reader")
         owner.execute("DROP ROLE feast_reader")
@@ -106,13 +106,13 @@ def test_who_may_only_read_the_registry_serves_features_and_cannot_apply(
 
 def test_a_process_that_does_not_apply_cannot_write_whatever_its_role(platform: PlatformSettings) -> None:
     with pytest.raises(Exception, match="read-only transaction"):
-        open_feast(platform).registry.delete_entity("lead", PROJECT)
+        open_feast(platform).registry.delete_entity("lead", LEAD_SCORING.service)
 
 
 def test_a_permission_that_is_no_longer_declared_is_withdrawn(platform: PlatformSettings) -> None:
     everyone = Permission(name="everything", policy=RoleBasedPolicy(roles=["anybody"]))
     feast = open_feast(platform, applies=True)
-    feast.registry.apply_permission(everyone, PROJECT)
+    feast.registry.apply_permission(everyone, LEAD_SCORING.service)
     feast.registry.write_engine.dispose()
     apply(platform)
     assert {each.name for each in open_feast(platform).list_permissions()} == {each.name for each in permissions}

@@ -16,6 +16,7 @@ from features.definitions import LEAD_SCORING
 from features.history import ACCOUNT, LEAD, read_history
 from features.parity import online_features
 from features.rows import decode_account_row, decode_lead_row
+from features.settings import history_of
 from features.training import point_in_time
 from ingestion.contracts.event import Event
 from tests.features.conftest import ACCOUNTS, ACME, NOW, SILENT, SPOKEN, Said, event_of, page, record
@@ -56,7 +57,7 @@ class Stage:
 
     def known(self, asked: Sequence[Asked]) -> list[Features]:
         """What the newest rows known by each moment say."""
-        leads, accounts = (read_history(self.settings.lake, entity).to_pylist() for entity in (LEAD, ACCOUNT))
+        leads, accounts = (read_history(history_of(self.settings), entity).to_pylist() for entity in (LEAD, ACCOUNT))
         known = []
         for lead, account, moment in asked:
             of_lead, of_account = _newest(leads, lead, moment), _newest(accounts, account, moment)

@@ -15,12 +15,13 @@ from hypothesis import settings as bounds
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from features.app import FEATURES_GROUP
+from features.app import features_group
 from features.definitions import LEAD_SCORING
 from features.gate import FeatureGate
 from features.history import ACCOUNT, LEAD, HistoryTable, read_history
 from features.metrics import FeatureMetrics
 from features.parting import HeldInLake
+from features.settings import history_of
 from features.store import OnlineStore
 from features.worker import FeatureWorker
 from ingestion.contracts.event import Event, RecordKind
@@ -186,7 +187,9 @@ def test_replays_of_the_same_records_change_nothing(new_platform: NewPlatform, h
 
 def _rows(platform: PlatformSettings) -> list[dict[str, object]]:
     columns = ("entity", "key", "sequence", "known_at", "row")
-    return [row for entity in (LEAD, ACCOUNT) for row in read_history(platform.lake, entity, columns).to_pylist()]
+    return [
+        row for entity in (LEAD, ACCOUNT) for row in read_history(history_of(platform), entity, columns).to_pylist()
+    ]
 
 
 def test_a_worker_that_takes_a_partition_over_fences_the_one_that_had_it(platform: PlatformSettings) -> None:
@@ -235,7 +238,7 @@ def test_a_partition_that_moves_to_and_fro_keeps_its_features(platform: Platform
 
 def lead_rows(platform: PlatformSettings, lead: str = "ld_0") -> list[datetime]:
     """When each row of the lead became known."""
-    rows = read_history(platform.lake, LEAD, ("key", "sequence", "known_at")).to_pylist()
+    rows = read_history(history_of(platform), LEAD, ("key", "sequence", "known_at")).to_pylist()
     return [row["known_at"] for row in sorted(rows, key=lambda row: row["sequence"]) if row["key"] == lead]
 
 
@@ -250,7 +253,7 @@ def test_imported_events_get_a_row_each_known_when_they_were_received(platform: 
     log.publish(seen(number, at, imported=True, account=ACME, lead="ld_2") for number, at in enumerate(received))
     Member(platform, log).drain()
     assert lead_rows(platform, "ld_2") == received
-    of_account = read_history(platform.lake, ACCOUNT, ("known_at",))["known_at"].to_pylist()
+    of_account = read_history(history_of(platform), ACCOUNT, ("known_at",))["known_at"].to_pylist()
     assert of_account == received
     assert [change.imported for change in log.changes] == [True]
 
@@ -345,12 +348,12 @@ class Stage:
 
     def __init__(self, settings: PlatformSettings, crash_point: Callable[[str], None] = lambda _: None) -> None:
         bootstrap = settings.kafka_bootstrap_servers
-        self._bootstrap = bootstrap
+        self._bootstrap, self._group = bootstrap, features_group(settings)
         self.producer = DurableProducer(bootstrap)
         self.worker = FeatureWorker(
             self.producer,
             OnlineStore.open(settings),
-            HistoryTable(settings.lake.absolute()),
+            HistoryTable(history_of(settings)),
             LEAD_SCORING,
             FeatureGate(LEAD_SCORING, lambda _: None, lambda: datetime.now(UTC)),
             FeatureMetrics(CollectorRegistry()),
@@ -360,7 +363,7 @@ class Stage:
         )
         self.consumer: AlignedConsumer = AlignedConsumer(
             bootstrap,
-            FEATURES_GROUP,
+            self._group,
             [EVENTS_TOPIC],
             on_assigned=lambda partitions: self.worker.assigned(partitions, self.consumer),
             on_revoked=self.worker.revoked,
@@ -380,7 +383,7 @@ class Stage:
 
     def has_read_everything(self) -> bool:
         """Whether nothing is left for anybody of the group."""
-        return bool(self.consumer.assignment) and group_lag(self._bootstrap, FEATURES_GROUP, [EVENTS_TOPIC]) == 0
+        return bool(self.consumer.assignment) and group_lag(self._bootstrap, self._group, [EVENTS_TOPIC]) == 0
 
 
 def test_crashes_on_a_real_broker_change_nothing(broker: str, tmp_path: Path) -> None:
@@ -414,7 +417,9 @@ def test_two_workers_of_one_group_on_a_real_broker_serve_what_one_would(broker: 
         wait_until(lambda: [len(stage.consumer.assignment) for stage in stages] == [2, 2], "both to have partitions")
         publish(broker, history)
         lag = Lags(broker)
-        wait_until(lambda: bool(failures) or lag.of(FEATURES_GROUP, [EVENTS_TOPIC]) == 0, "everything to be read")
+        wait_until(
+            lambda: bool(failures) or lag.of(features_group(platform), [EVENTS_TOPIC]) == 0, "everything to be read"
+        )
     finally:
         stop.set()
         for thread in threads:

@@ -9,7 +9,7 @@ from feature_repo.apply import apply
 from features.history import HistoryTable
 from features.micro_batch import Entries, MicroBatch
 from features.parting import HeldInLake
-from features.settings import feature_set
+from features.settings import feature_set, history_of
 from ingestion.contracts.event import Event, LeadMerged, RecordKind, encode_json
 from ingestion.kafka import Record
 from ingestion.lake import EventsTable, event_row, forwarding_row
@@ -28,7 +28,7 @@ def tell(settings: PlatformSettings, history: Iterable[Event | LeadMerged]) -> N
         records.append(Record("events", 0, offset, b"", body, {"record": kind.value}, milliseconds))
     EventsTable(settings.lake).append(rows, {"test": 1})
     entries = Entries(lambda keys: [None] * len(keys), lambda keys: [None] * len(keys))
-    table = HistoryTable(settings.lake)
+    table = HistoryTable(history_of(settings))
     table.take_over(0)
     held = HeldInLake(settings.lake, timedelta())
     batch = MicroBatch(entries, feature_set(settings), frozenset({0}), 1, told[-1].receivedtime, held)

@@ -46,7 +46,7 @@ class Api:
         keys = {"all": (KEY, "score+read+admin"), "reader": (READ_KEY, "read"), "scorer": (SCORE_KEY, "score")}
         self.app = create_app(
             Deps(
-                service=ScoreService(self.rows, lambda: self.scorer, self.recorder, metrics, Ticking()),
+                service=ScoreService(lambda _: self.rows, lambda: self.scorer, self.recorder, metrics, Ticking()),
                 identities=KnownEmails(),
                 ledger=self.ledger,
                 access=access.parse(

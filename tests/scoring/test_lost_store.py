@@ -58,7 +58,7 @@ def client(platform: PlatformSettings, store: OnlineStore, scorer: Scorer, ledge
     metrics = ScoringMetrics(CollectorRegistry())
     rows = Breaker(OnlineStore.open(platform, PATIENCE))
     deps = Deps(
-        service=ScoreService(rows, lambda: scorer, LedgerRecorder(ledger), metrics, Ticking()),
+        service=ScoreService(lambda _: rows, lambda: scorer, LedgerRecorder(ledger), metrics, Ticking()),
         identities=KnownEmails(),
         ledger=ledger,
         access=access.parse(f"all:score+read:{sha256(KEY.encode()).hexdigest()}"),

@@ -45,7 +45,7 @@ class Stream:
         self.consumer = AlignedConsumer(self.kafka, f"{self.changes}-{group}", [self.changes])
         self.worker = StreamScorer(
             self.consumer,
-            self.rows,
+            lambda _: self.rows,
             lambda: self.scorer,
             self.producer,
             self.ledger,
