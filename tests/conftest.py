@@ -37,6 +37,12 @@ os.environ.pop("COLUMNS", None)
 hypothesis.settings.register_profile("leadline", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("leadline")
 
+
+def pytest_xdist_setupnodes() -> None:
+    """Feast's import has set it here; in the processes that start now metrics would go to files that all share."""
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+
+
 PATIENCE_SECONDS = 120.0  # a process may take a minute to start on busy cores
 # Several test processes (pytest-xdist) never take a port from one another, nor a broker its own while it is down: those
 # choose above 20,000.

@@ -311,7 +311,7 @@ class AlignedConsumer:
                 lane.position = max(lane.position, message.offset())
         elif code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise OffsetLost(self._lost_place(message.topic(), message.partition(), message.offset(), error.str()))
-        elif error.fatal():
+        elif code == KafkaError._FATAL:  # as of a static member whose place another has taken; `fatal()` denies it here
             raise Retry(f"group {self._group}: the consumer failed for good: {error.str()}; restart the process")
         else:
             log.warning("group %s: %s", self._group, error.str())

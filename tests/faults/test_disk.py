@@ -45,13 +45,14 @@ def test_a_full_disk_under_every_store_costs_no_event_and_no_feature(
 
 def test_a_history_that_cannot_be_written_names_itself_and_holds_nothing_of_what_was_tried(disk: SmallDisk) -> None:
     row = HistoryRow(LEAD, "ld_1", None, datetime(2026, 1, 1, tzinfo=UTC), 1, bytes(100), None, 0)
-    table = HistoryTable(disk.folder)
+    path = disk.folder / "feature_history"
+    table = HistoryTable(path)
     table.take_over(0)
     disk.fill()
     with pytest.raises(LakeUnwritable, match=r"feature_history.*No space left.*see that there is space"):
         table.append([row], {0: 5}, 1)
     disk.make_room()
-    successor = HistoryTable(disk.folder)
+    successor = HistoryTable(path)
     assert successor.take_over(0) == (None, [])
     successor.append([row], {0: 5}, 2)
     assert successor.take_over(0) == (5, [row])

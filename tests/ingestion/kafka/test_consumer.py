@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from ingestion.errors import OffsetLost
+from ingestion.errors import OffsetLost, Retry
 from ingestion.kafka import AlignedConsumer, DurableProducer, Lags, Record, create_topics, group_lag, topic_is_drained
 from ingestion.kafka.consumer import MAX_BYTES_AT_ONCE
 from tests.conftest import wait_until
@@ -219,6 +219,18 @@ def test_the_assignment_callback_may_choose_where_to_start(kafka: str, topic: st
     consumer.seek(topic, 1, 9)
     assert [(record.partition, record.offset) for record in _read(consumer, 1)] == [(1, 9)]
     consumer.close()
+
+
+def test_a_member_whose_place_another_has_taken_says_so_and_stops(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 1})
+    named = {"group.instance.id": "worker-1"}
+    first = AlignedConsumer(kafka, topic, [topic], client_config=named)
+    wait_until(lambda: first.poll(1, 0.1) or first.assignment, "the first to own the partition")
+    second = AlignedConsumer(kafka, topic, [topic], client_config=named)
+    with pytest.raises(Retry, match=r"fenced .* restart the process"):
+        wait_until(lambda: second.poll(1, 0.1) or first.poll(1, 0.1), "the first to be told")
+    first.close()
+    second.close()
 
 
 def test_partitions_move_between_members_without_losing_a_record(
