@@ -124,6 +124,8 @@ class AlignedConsumer:
                 "partition.assignment.strategy": "cooperative-sticky",
                 "session.timeout.ms": 6_000,
                 "heartbeat.interval.ms": 1_000,
+                # For so long a group that re-forms waits for a member whose answer was lost as the broker restarted.
+                "max.poll.interval.ms": 120_000,
                 "enable.partition.eof": True,  # tells the end also where control records or compaction leave holes
                 "fetch.wait.max.ms": 100,
                 "fetch.max.bytes": 2 * 1024 * 1024,  # it is packed: what compresses well becomes hundreds of times that

@@ -51,6 +51,8 @@ def durable_client(bootstrap: str, config: Mapping[str, Any]) -> Producer:
             "enable.idempotence": True,
             "acks": "all",
             "message.max.bytes": MAX_MESSAGE_BYTES,
+            # A leader that is told to be nobody, as while a broker restarts, is not asked for again before this.
+            "topic.metadata.refresh.interval.ms": 10_000,
             "compression.type": "lz4",
             "log_level": 4,
             **config,
