@@ -225,10 +225,10 @@ def test_a_member_whose_place_another_has_taken_says_so_and_stops(kafka: str, to
     create_topics(kafka, {topic: 1})
     named = {"group.instance.id": "worker-1"}
     first = AlignedConsumer(kafka, topic, [topic], client_config=named)
-    wait_until(lambda: first.poll(1, 0.1) or first.assignment, "the first to own the partition")
+    wait_until(lambda: bool(first.poll(1, 0.1) or first.assignment), "the first to own the partition")
     second = AlignedConsumer(kafka, topic, [topic], client_config=named)
     with pytest.raises(Retry, match=r"fenced .* restart the process"):
-        wait_until(lambda: second.poll(1, 0.1) or first.poll(1, 0.1), "the first to be told")
+        wait_until(lambda: bool(second.poll(1, 0.1) or first.poll(1, 0.1)), "the first to be told")
     first.close()
     second.close()
 
