@@ -196,7 +196,8 @@ def run_enrichment(settings: PlatformSettings, stop: Event) -> None:
         settings.kafka_bootstrap_servers,
         enrichment_worker.GROUP,
         [EVENTS_TOPIC],
-        client_config=settings.membership(enrichment_worker.GROUP),
+        # Readers that answer late may take minutes over a batch.
+        client_config={**settings.membership(enrichment_worker.GROUP), "max.poll.interval.ms": 600_000},
     )
     worker = EnrichmentWorker(
         consumer,
