@@ -21,7 +21,8 @@ from benchmarks.raw_loop import CONSUME, cpu_seconds_of_reading
 from benchmarks.result import Goal, Result, Spread, machine, now, versions
 from benchmarks.traffic import messages
 from features.definitions import LEAD_SCORING
-from features.micro_batch import Entries, MicroBatch
+from features.entries import Entries
+from features.micro_batch import MicroBatch
 from features.worker import BATCH_RECORDS
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.kafka import Record, scan_topic

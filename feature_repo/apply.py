@@ -49,9 +49,8 @@ def apply(settings: PlatformSettings) -> None:
         connection = sqlite3.connect(paths.online)
         connection.execute("PRAGMA journal_mode=WAL")  # stays with the file: readers never wait for the writer
         connection.close()
-    if not count_history(paths.history) and not count_history(
-        readings_beside(paths.history)
-    ):  # else only who has gone through the history may say so
+    # Where there is a history, only who has gone through it may say so.
+    if not any(map(count_history, (paths.history, readings_beside(paths.history)))):
         OnlineStore.open(settings).declare_whole()
 
 

@@ -102,11 +102,11 @@ def run_features(
 
     Raises what `FeatureWorker.run` raises, and `DefinitionsChanged` before anything is read.
     """
-    require_definitions(history_of(settings), feature_set(settings))
+    history, features = history_of(settings), feature_set(settings)
+    require_definitions(history, features)
     serve_metrics(settings.metrics_port)
-    bootstrap, history = settings.kafka_bootstrap_servers, history_of(settings)
-    producer, features = DurableProducer(bootstrap), feature_set(settings)
-    group = features_group(settings)
+    bootstrap, group = settings.kafka_bootstrap_servers, features_group(settings)
+    producer = DurableProducer(bootstrap)
     alert, lineage = publish_verdicts(producer, GateMetrics(registry)), FoldLineage(open_outlet(settings), features)
 
     def publish(verdict: Verdict) -> None:

@@ -21,7 +21,7 @@ from features.micro_batch import MicroBatch
 from features.parting import HeldInLake
 from features.rebuild import rebuild, restore
 from features.store import BACKFILLING, OnlineStore
-from features.stored import ENTRIES_KEPT, stored_entries
+from features.stored import stored_entries
 from features.told_in_order import count_records, is_readable, newest_version, told_in_order
 from ingestion.kafka import Record
 from ingestion.worker import CrashPoint, never
@@ -124,8 +124,7 @@ class Backfill:
         return self._online.mark() == BACKFILLING + self._online.incarnation()
 
     def _fold(self, records: Sequence[Record], folded: int) -> None:
-        if len(self._entries) > ENTRIES_KEPT:
-            self._entries.clear()
+        self._entries.trim()
         now = datetime.now(UTC)
         batch = MicroBatch(self._entries, self._features, frozenset({0}), 1, now, self._held, as_received=True)
         batch.fold(records)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from features.entries import Entries
 from features.history import ACCOUNT, LEAD, HistoryTable
-from features.micro_batch import Entries
 from features.rows import AccountRow, LeadRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
-
-ENTRIES_KEPT = 200_000  # in memory; about 1 GB
 
 
 def stored_entries(online: OnlineStore, history: HistoryTable, is_believed: Callable[[], bool]) -> Entries:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from features.clock import micros
 from features.errors import NotBackfilled
 from features.feature_set import FeatureSet
 from features.gate import FeatureGate
@@ -23,7 +24,7 @@ from features.parting import Held
 from features.records import SET, Change, Outgoing
 from features.rows import EncodedRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
-from features.stored import ENTRIES_KEPT, stored_entries
+from features.stored import stored_entries
 from ingestion.contracts.event import RecordKind, encode_json
 from ingestion.contracts.raw import CHANGES_TOPIC, EVENTS_TOPIC
 from ingestion.kafka import AlignedConsumer, DurableProducer, Record, partition_for
@@ -118,14 +119,13 @@ class FeatureWorker:
         """One micro-batch, from records to readable rows."""
         began = time.perf_counter()
         now = self._clock()
-        if len(self._entries) > ENTRIES_KEPT:
-            self._entries.clear()
+        self._entries.trim()
         owned = frozenset(self._owned)
         batch = MicroBatch(self._entries, self._features, owned, self._partitions, now, self._held)
         batch.fold(records)
         self._crash_point("folded")
         self._gate.observe(batch, now)
-        self._stamp = max(self._stamp + 1, int(now.timestamp() * 1_000_000))
+        self._stamp = max(self._stamp + 1, micros(now))
         offsets = {record.partition: record.offset for record in records}
         self._history.append(batch.rows, offsets, self._stamp)
         self._crash_point("history")

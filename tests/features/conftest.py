@@ -1,12 +1,15 @@
-"""Generated histories: what several raw partitions hold about a few leads that become one another."""
+"""Platforms, and generated histories: what several raw partitions hold about a few leads that become one another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 from ingestion.contracts.event import (
@@ -22,6 +25,7 @@ from ingestion.contracts.event import (
     ObjectRef,
     RawPointer,
 )
+from tests.features.platforms import NewPlatform, applied
 
 NOW = datetime(2026, 11, 21, 10, 30, 15, tzinfo=UTC)
 STREAMS = (("raw.crm", 0), ("raw.product", 0), ("raw.product", 1))
@@ -38,6 +42,14 @@ ACCOUNTS: dict[str, str | None] = {
     "ld_6": GLOBEX,
 }
 LEADS = tuple(ACCOUNTS)
+
+
+@pytest.fixture
+def new_platform(tmp_path: Path) -> NewPlatform:
+    """Makes a platform with empty stores, as often as it is asked."""
+    numbers = count()
+    return lambda: applied(tmp_path / str(next(numbers)))
+
 
 Said = dict[str, Any]  # fields of EventData, and the event's type
 

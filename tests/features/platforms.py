@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from feature_repo.apply import apply
 from ingestion.settings import PlatformSettings
 
 KEY = "11" * 32
+NewPlatform = Callable[[], PlatformSettings]
 
 
 def settings_of(home: Path, *, online_store: str = "sqlite", bootstrap: str = "") -> PlatformSettings:

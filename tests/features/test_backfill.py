@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -28,21 +27,14 @@ from ingestion.settings import PlatformSettings
 from tests.features.conftest import ACME, NOW, STREAMS, History, event_of, histories, merge_of, page
 from tests.features.members import Crash, Log, Member, require_sound_history, served
 from tests.features.oracle import expected
-from tests.features.platforms import applied
+from tests.features.platforms import NewPlatform
 from tests.features.versions import SECOND, beside
 
-NewPlatform = Callable[[], PlatformSettings]
 SLOW = bounds(
     max_examples=8,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-
-
-@pytest.fixture
-def new_platform(tmp_path: Path) -> NewPlatform:
-    numbers = count()
-    return lambda: applied(tmp_path / str(next(numbers)))
 
 
 class Site:

@@ -33,23 +33,15 @@ from tests.conftest import wait_until
 from tests.features.conftest import ACME, GLOBEX, NOW, STREAMS, History, event_of, histories, merge_of, page, record
 from tests.features.members import PARTITIONS, Crash, Log, Member, drain_all, require_sound_history, served
 from tests.features.oracle import expected
-from tests.features.platforms import applied
+from tests.features.platforms import NewPlatform, applied
 
 POINTS = ("folded", "history", "online", "sent")
-NewPlatform = Callable[[], PlatformSettings]
 # An example makes stores on disk: a few of them, and no hunt for the smallest one that fails.
 SLOW = bounds(
     max_examples=10,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-
-
-@pytest.fixture
-def new_platform(tmp_path: Path) -> NewPlatform:
-    """Makes a platform with empty stores, as often as it is asked."""
-    numbers = count()
-    return lambda: applied(tmp_path / str(next(numbers)))
 
 
 @pytest.fixture

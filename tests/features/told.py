@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from feature_repo.apply import apply
+from features.entries import Entries
 from features.history import HistoryTable
-from features.micro_batch import Entries, MicroBatch
+from features.micro_batch import MicroBatch
 from features.parting import HeldInLake
 from features.settings import feature_set, history_of
 from ingestion.contracts.event import Event, LeadMerged, RecordKind, encode_json
