@@ -50,14 +50,15 @@ def domain_of(address: str) -> str:
 
 
 def normalise_domain(domain: str) -> str | None:
-    """A host name in lower-case ASCII; None if it is none. Accepts a leading `www.` and drops it."""
+    """A host name in lower-case ASCII; None if it is none, or an IP address. Accepts a leading `www.` and drops it."""
     text = normalize("NFKC", domain).strip().lower().rstrip(".")
     try:
         text = idna.encode(text, uts46=True).decode() if not text.isascii() else text
     except idna.IDNAError:
         return None
     labels = text.removeprefix("www.").split(".")
-    valid = len(labels) > 1 and len(text) <= 253 and all(_is_label(label) for label in labels)
+    named = len(labels) > 1 and not labels[-1].isdigit()  # as no top-level domain is (RFC 3696, section 2)
+    valid = named and len(text) <= 253 and all(_is_label(label) for label in labels)
     return ".".join(labels) if valid else None
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from ingestion.contracts.event import AccountHint, Actor, Channel, Draft, EventType, ObjectRef
 from ingestion.errors import ContractBroken
-from ingestion.identity.normalise import normalise_domain
+from ingestion.identity.domains import registrable_domain
 from ingestion.sources.adapter import Source, SourceContext
 from ingestion.sources.fields import broken, host_of, plain_id
 from ingestion.sources.product_draft import company_of
@@ -49,7 +49,7 @@ def draft(element: msgspec.Raw, context: SourceContext) -> Draft:
     answer = fields.get("company")
     said = company_of(_flat(answer if isinstance(answer, dict) else fields))
     named = fields.get("domain") or fields.get("website")
-    domain = normalise_domain(host_of(named) or "")
+    domain = registrable_domain(host_of(named) or "")
     if domain is None:
         raise broken("domain", named, "the company's domain")
     facts = {name: said.properties[name] for name in _FACTS if name in said.properties}

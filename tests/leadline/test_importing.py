@@ -92,6 +92,16 @@ def test_faults_are_named_by_file_and_line_and_never_by_content(settings: Platfo
     assert secret.decode() not in shown
 
 
+def test_a_file_of_companies_is_read_by_their_domains(settings: PlatformSettings, tmp_path: Path) -> None:
+    path = tmp_path / "companies.csv"
+    path.write_text("domain,name,employees,industry,technologies\nacme.com,Acme,51-200,software,kafka;spark\nx,Y,,,\n")
+    status, shown = _import(settings, path, source="firmographics")
+    assert status == 0
+    assert f"{path}: line 3: domain: " in shown
+    assert "is --source right?" not in shown
+    assert len(read_topic(settings.kafka_bootstrap_servers, "raw.crm")) == 2  # what is wrong will be set aside
+
+
 def test_a_wrong_source_is_suspected_when_no_row_fits(settings: PlatformSettings, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", [call(1), call(2)])
     status, shown = _import(settings, path, source="hubspot")

@@ -93,6 +93,8 @@ def test_normalising_twice_changes_nothing(kind: IdentifierType, value: str, ver
         ("co.uk", None),
         ("localhost", None),
         ("not a domain", None),
+        ("10.0.0.1", None),
+        ("www.10.0.0.1.", None),
     ],
 )
 def test_a_company_is_known_by_its_registrable_domain(domain: str, expected: str | None) -> None:

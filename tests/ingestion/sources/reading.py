@@ -25,11 +25,12 @@ def read_all(
     account: str = "northlight",
     tenant: Tenant = TENANT,
     headers: Mapping[str, str] = NO_HEADERS,
+    received: datetime = RECEIVED,
 ) -> list[Draft | Quarantine]:
     """What became of each element of a body. `headers` stand above the usual ones."""
     value = body if isinstance(body, bytes) else msgspec.json.encode(body)
     usual = {SOURCE_SYSTEM: system, SOURCE_ACCOUNT: account, CONTENT_TYPE: "application/json"}
-    return read(RawMessage("raw.crm", 0, 0, None, value, usual | dict(headers), RECEIVED), tenant)
+    return read(RawMessage("raw.crm", 0, 0, None, value, usual | dict(headers), received), tenant)
 
 
 def read_one(
@@ -38,9 +39,10 @@ def read_one(
     account: str = "northlight",
     tenant: Tenant = TENANT,
     headers: Mapping[str, str] = NO_HEADERS,
+    received: datetime = RECEIVED,
 ) -> Draft:
     """The draft of a body that holds one good element."""
-    [found] = read_all(system, body, account, tenant, headers)
+    [found] = read_all(system, body, account, tenant, headers, received)
     assert isinstance(found, Draft), repr(found)
     return found
 

@@ -270,6 +270,27 @@ CANONICAL_CHAT: dict[str, Any] = {
     "test": False,
 }
 
+# A provider's answer about a domain, its fields in groups, and a row of a file.
+COMPANY_FOUND: dict[str, Any] = {
+    "domain": "acme.com",
+    "company": {
+        "id": "c-71",
+        "name": "Acme Inc.",
+        "category": {"sector": "Information Technology", "industry": "Software"},
+        "metrics": {"employees": 120, "annualRevenue": None},
+        "geo": {"country": "Germany", "city": "Berlin"},
+        "tech": ["kafka", "snowflake"],
+    },
+}
+COMPANY_LISTED: dict[str, Any] = {
+    "domain": "www.globex.de",
+    "name": "Globex GmbH",
+    "employees": "51-200",
+    "industry": "software",
+    "technologies": "kafka;spark",
+    "country": "DE",
+}
+
 OPERATOR_UNMERGE: dict[str, Any] = {
     "id": "5f0c2f0e",
     "time": "2026-01-01T12:00:00Z",
@@ -296,6 +317,7 @@ SAMPLES: dict[str, list[dict[str, Any]]] = {
     "segment": [SEGMENT_PAGE, SEGMENT_TRACK, SEGMENT_IDENTIFY, SEGMENT_GROUP, SEGMENT_ALIAS],
     "web-form": [WEB_FORM],
     "canonical": [CANONICAL_CHAT],
+    "firmographics": [COMPANY_FOUND, COMPANY_LISTED],
     **samples_crm.SAMPLES,
     **samples_engagement.SAMPLES,
     **samples_product.SAMPLES,
