@@ -14,8 +14,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
@@ -206,30 +206,58 @@ def pyspark() -> None:
 
 
 @pytest.fixture(scope="session")
-def spark(pyspark: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """A real Spark on two threads, set up for small data as anybody's is: by its own files."""
+def _small_spark(pyspark: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of Spark's own settings, for small data on this machine."""
     if shutil.which("java") is None:
         missing("Spark", "no Java 17 or newer")
-    from pyspark.sql import SparkSession
-
     folder = tmp_path_factory.mktemp("spark")
     small = {
+        "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
+        "spark.driver.host": "127.0.0.1",
         "spark.local.dir": folder,
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",  # to compile a question takes longer than to answer it
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.shuffle.partitions": 2,
+        "spark.ui.enabled": "false",
     }
     (folder / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in small.items()))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spark(_small_spark: Path) -> Iterator[Engine]:
+    """A real Spark on two threads, set up as anybody's is: by its own files."""
+    from pyspark.sql import SparkSession
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPARK_CONF_DIR", str(folder))
+        patch.setenv("SPARK_CONF_DIR", str(_small_spark))
         engine = offline_engine("local[2]")
         with engine.database():
             yield engine
         found = SparkSession.getActiveSession()
         assert found is not None
         found.stop()
+
+
+@pytest.fixture
+def spark_cluster(_small_spark: Path) -> Iterator[Mapping[str, str]]:
+    """Environment that makes a real cluster compute: a master, a worker, and executors of its own."""
+    import pyspark
+
+    home, ports = Path(pyspark.__file__).parent, (free_port(), free_port())
+    master = f"spark://127.0.0.1:{ports[0]}"
+    given = {"SPARK_CONF_DIR": str(_small_spark), "SPARK_HOME": str(home), "SPARK_WORKER_DIR": str(_small_spark)}
+    machine = ["worker.Worker", "--cores", "2", "--memory", "1g", master]
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as running:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        for (kind, *words), port in zip((["master.Master"], machine), ports, strict=True):
+            at = ["--host", "127.0.0.1", "--port", str(port), "--webui-port", str(free_port())]
+            command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind}", *at, *words]
+            running.enter_context(_server([*_dying_with_us(False), *command], port, _small_spark))
+        yield given | {"LEADLINE_OFFLINE_ENGINE": master}
 
 
 @contextmanager
