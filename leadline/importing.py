@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
+from threading import Event
+from types import FrameType, TracebackType
 from typing import Self
 
 from rich.console import Console, Group
@@ -69,13 +71,35 @@ def import_files(
 
 def _run(running: Import, producer: DurableProducer) -> BaseException | None:
     """Run to the end, or to what ends it early."""
-    try:
-        running.run()
-    except (KeyboardInterrupt, DeliveryFailed, OSError) as error:
+    with _ctrl_c() as pressed:
+        try:
+            running.run()
+            return None
+        except (KeyboardInterrupt, DeliveryFailed, OSError) as error:
+            ended: BaseException = error
+        except (TypeError, SystemError):  # as Kafka's client tells what a signal raised while it was at work
+            if not pressed.is_set():
+                raise
+            ended = KeyboardInterrupt()
         with suppress(DeliveryFailed):
             producer.flush(LAST_PATIENCE)  # what is on its way
-        return error
-    return None
+        return ended
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[Event]:
+    """Tells whether Ctrl-C was pressed, which interrupts as ever."""
+    pressed = Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        pressed.set()
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _adapter(source: str) -> Adapter:

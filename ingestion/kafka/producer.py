@@ -244,11 +244,6 @@ class DurableProducer:
                 self._producer.poll(0.05)
             except KafkaException as error:
                 raise DeliveryFailed(f"topic {topic}: {error.args[0].str()}") from error
-            except TypeError:
-                # The client meets signals while it reads headers, and tells what they raised as a header without text.
-                if all(isinstance(text, str) for pair in (headers or {}).items() for text in pair):
-                    raise KeyboardInterrupt from None
-                raise
 
     def _note(self, error: KafkaError | None, message: Any) -> None:
         refused = refusal(error, message)

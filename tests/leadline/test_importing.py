@@ -17,7 +17,7 @@ from ingestion.contracts.raw import RAW_TOPICS
 from ingestion.decode import MAX_BYTES
 from ingestion.errors import FileUnreadable, SettingsError
 from ingestion.importer.known_at import KnownAt
-from ingestion.kafka import create_topics, read_topic
+from ingestion.kafka import DurableProducer, create_topics, read_topic
 from ingestion.settings import PlatformSettings
 from leadline.errors import LeadlineError
 from leadline.importing import FOLDER, import_files
@@ -141,6 +141,33 @@ def test_standard_input_is_a_file_too(settings: PlatformSettings) -> None:
 def _some_is_sent(settings: PlatformSettings) -> bool:
     notes = (settings.home / FOLDER).glob("*.json")
     return any(msgspec.json.decode(note.read_bytes())["sent"] for note in notes)
+
+
+@pytest.mark.parametrize("told_as", [KeyboardInterrupt, TypeError, SystemError])
+def test_ctrl_c_is_told_as_such_however_kafka_s_client_tells_it(
+    settings: PlatformSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told_as: type[BaseException]
+) -> None:
+    def send(_: DurableProducer, *_given: object, **_named: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise told_as from None
+
+    monkeypatch.setattr(DurableProducer, "send", send)
+    status, shown = _import(settings, write_lines(tmp_path / "a.jsonl", [call(1)]))
+    assert status == 130
+    assert "Run the same command again: it goes on behind the 0 rows" in shown
+
+
+def test_a_fault_of_the_client_is_not_taken_for_ctrl_c(
+    settings: PlatformSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(_: DurableProducer, *_given: object, **_named: object) -> None:
+        raise TypeError("of its own")
+
+    monkeypatch.setattr(DurableProducer, "send", send)
+    with pytest.raises(TypeError, match="of its own"):
+        _import(settings, write_lines(tmp_path / "a.jsonl", [call(1)]))
 
 
 def test_after_ctrl_c_the_same_command_goes_on(settings: PlatformSettings, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import signal
 import time
 from datetime import timedelta
 from zlib import crc32
@@ -83,20 +82,6 @@ def test_without_a_broker_flush_gives_up_in_time_and_says_how_many_are_left() ->
     with pytest.raises(DeliveryFailed, match="1 messages are not acknowledged"):
         producer.flush(timedelta(milliseconds=300))
     producer.close()
-
-
-def test_ctrl_c_is_ctrl_c_while_a_message_is_handed_over() -> None:
-    producer = DurableProducer("127.0.0.1:1")
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
-        for _ in range(30):
-            signal.setitimer(signal.ITIMER_REAL, 0.0005)
-            with pytest.raises(KeyboardInterrupt):  # noqa: PT012  # it comes when it comes
-                while True:
-                    producer.send("nowhere", key="k", value=b"v", headers={"source-system": "t"})
-    finally:
-        signal.signal(signal.SIGALRM, before)
-        producer.close()
 
 
 def test_what_is_on_its_way_does_not_keep_a_producer_from_closing(kafka: str, topic: str) -> None:
