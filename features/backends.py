@@ -1,22 +1,27 @@
-"""What the online store does where Feast's interface ends: tell a loss, restore what was lost, wait a bounded time.
+"""What the online store does where Feast's interface ends: tell a loss, keep what is newer, wait a bounded time.
 
 Invariant: whatever these write lies as Feast's own store class would have laid it; a contract suite holds both to it.
+A row never takes the place of one that was known later, whoever writes and however late: a worker that was taken for
+dead may wake up with old rows in its hands.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any, Protocol
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol
 
 from feast import FeatureView
+from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import _mmh3, _redis_key
 from feast.infra.online_stores.online_store import OnlineStore as FeastStore
 from feast.infra.online_stores.redis import RedisOnlineStore
+from feast.infra.online_stores.sqlite import _quote_id, _table_id
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import RepoConfig
+from feast.utils import to_naive_utc
 from google.protobuf.timestamp_pb2 import Timestamp
 from redis import ConnectionError as Disconnected
 from redis import Redis, RedisError
@@ -24,9 +29,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from features.errors import OnlineStoreForgets
+from features.rows import is_newer
 
-StoredRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]  # as Feast's `online_write_batch` takes them
-IsBehind = Callable[[bytes, bytes], bool]  # whether the value that is held, b"" for none, is older than the given one
+
+class StoredRow(NamedTuple):
+    """One column's value of a key, and since when it is known."""
+
+    key: EntityKey
+    value: Value
+    known_at: datetime
 
 
 class Backend(Protocol):
@@ -46,10 +57,8 @@ class Backend(Protocol):
         """Say something that is lost with the rows; `if_still`: only if that was said last. Whether it was said."""
         ...
 
-    def restore(
-        self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind
-    ) -> int:
-        """Write rows of `config`'s project that are newer than what is held, whoever writes meanwhile; how many."""
+    def write(self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow]) -> int:
+        """Write rows of `config`'s project, each unless one is held that was known as late; how many were written."""
         ...
 
 
@@ -59,7 +68,17 @@ def backend_of(store: FeastStore, config: RepoConfig) -> Backend:
 
 
 _MARK = "SELECT mark FROM leadline_marks WHERE project = ?"
+# Feast keeps a row's moment in whole seconds here, too coarse to tell which is newer.
+_WRITE_IF_NEWER = """
+INSERT INTO {} (entity_key, feature_name, value, event_ts, created_ts) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (entity_key, feature_name) DO UPDATE
+SET value = excluded.value, event_ts = excluded.event_ts, created_ts = excluded.created_ts
+WHERE is_newer(excluded.value, value)"""
 _SET_IF_STILL = "UPDATE leadline_marks SET mark = ? WHERE project = ? AND mark = ?"
+
+
+def _is_newer(value: bytes, held: bytes) -> bool:
+    return is_newer(Value.FromString(value).bytes_val, Value.FromString(held).bytes_val)
 
 
 class OnSqlite:
@@ -93,30 +112,51 @@ class OnSqlite:
             changed = connection.execute(_SET_IF_STILL, (mark, project, if_still))
             return changed.rowcount == 1
 
-    def restore(
-        self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind
-    ) -> int:
+    def write(self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow]) -> int:
+        table = _table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
+        written_at = to_naive_utc(datetime.now(UTC))
+        stored = [
+            (
+                serialize_entity_key(row.key, config.entity_key_serialization_version),
+                column,
+                row.value.SerializeToString(),
+                to_naive_utc(row.known_at),
+                written_at,
+            )
+            for row in rows
+        ]
         with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")  # nobody writes between our reading and our writing
-            held = self._store.online_read(config, view, [key for key, *_ in rows], [column])
-            behind = [
-                row
-                for row, (_, values) in zip(rows, held, strict=True)
-                if is_behind(values[column].bytes_val if values else b"", row[1][column].bytes_val)
-            ]
-            self._store.online_write_batch(config, view, behind, None)  # within our transaction, and ends it
-        return len(behind)
+            connection.create_function("is_newer", 2, _is_newer, deterministic=True)
+            before = connection.total_changes
+            connection.executemany(_WRITE_IF_NEWER.format(_quote_id(table)), stored)
+            return connection.total_changes - before
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection = self._store._get_conn(self._config)
         return connection
 
 
-# The field that says how new a row is must be as it was when we looked: else its writer, whose rows are newer than any
-# that is restored, has written meanwhile.
-_IF_UNCHANGED = """
-if (redis.call('HGET', KEYS[1], ARGV[1]) or '') ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3], ARGV[4], ARGV[5])
+# The key's hash has a field that says how new a row is: a protobuf Timestamp, seconds and nanoseconds as varints.
+_WRITE_IF_NEWER_LUA = """
+local function moment(stamp)
+  local fields, at = {0, 0}, 1
+  while at <= #stamp do
+    local field, value, place, byte = math.floor(stamp:byte(at) / 8), 0, 1
+    repeat
+      at = at + 1
+      byte = stamp:byte(at)
+      value, place = value + byte % 128 * place, place * 128
+    until byte < 128
+    fields[field], at = value, at + 1
+  end
+  return fields
+end
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if held then
+  local old, new = moment(held), moment(ARGV[2])
+  if new[1] < old[1] or new[1] == old[1] and new[2] <= old[2] then return 0 end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4])
 return 1
 """
 _IF_STILL = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('SET', KEYS[1], ARGV[2]) and 1 or 0"
@@ -135,6 +175,7 @@ class OnRedis:
         self._run = ""
         self._redis: Redis = store._get_client(config.online_store)
         self._redis.set_retry(_ONCE_MORE)
+        self._write_if_newer = self._redis.register_script(_WRITE_IF_NEWER_LUA)
         self._redis.connection_pool.connection_kwargs["redis_connect_func"] = self._connected
 
     def incarnation(self) -> str:
@@ -149,21 +190,15 @@ class OnRedis:
             return bool(self._redis.set(self._mark, mark))
         return bool(self._redis.eval(_IF_STILL, 1, self._mark, if_still, mark))
 
-    def restore(
-        self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow], is_behind: IsBehind
-    ) -> int:
+    def write(self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow]) -> int:
         known, value = f"_ts:{view.name}", _mmh3(f"{view.name}:{column}")
-        keys = [_redis_key(config.project, key, config.entity_key_serialization_version) for key, *_ in rows]
         with self._redis.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                pipeline.hmget(key, [known, value])
-            held = pipeline.execute()
-            for key, (_, values, moment, _), (known_then, value_then) in zip(keys, rows, held, strict=True):
-                if is_behind(Value.FromString(value_then or b"").bytes_val, values[column].bytes_val):
-                    stamp = Timestamp()
-                    stamp.FromDatetime(moment)
-                    new = stamp.SerializeToString(), value, values[column].SerializeToString()
-                    pipeline.eval(_IF_UNCHANGED, 1, key, known, known_then or b"", *new)
+            for row in rows:
+                stamp = Timestamp()
+                stamp.FromDatetime(row.known_at)
+                key = _redis_key(config.project, row.key, config.entity_key_serialization_version)
+                fields = known, stamp.SerializeToString(), value, row.value.SerializeToString()
+                self._write_if_newer(keys=[key], args=fields, client=pipeline)
             return sum(pipeline.execute())
 
     def _connected(self, connection: Any) -> None:

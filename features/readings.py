@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from features.clock import after, micros
 from features.history import ENRICHMENT, HistoryRow, HistoryTable
-from features.rows import EnrichmentRow, decode_enrichment_row, encode_row
+from features.rows import EncodedRow, EnrichmentRow, decode_enrichment_row, encode_row
 from features.store import OnlineStore
 
 NOBODYS = -1  # instead of an events partition: no feature worker repeats these rows
@@ -47,15 +47,12 @@ class Readings:
         if not rows:
             return
         before = zip(rows, self.read_enrichment(list(rows)), strict=True)
-        stamped = {lead: _next(rows[lead], known) for lead, known in before}
-        self._history.add(
-            [
-                HistoryRow(ENRICHMENT, lead, None, row.known_at, row.sequence, encode_row(row), None, NOBODYS)
-                for lead, row in stamped.items()
-            ],
-            micros(self._clock()),
-        )
-        self._online.write_enrichment(stamped)
+        stamped = [
+            HistoryRow(ENRICHMENT, lead, None, row.known_at, row.sequence, encode_row(row), None, NOBODYS)
+            for lead, row in ((lead, _next(rows[lead], known)) for lead, known in before)
+        ]
+        self._history.add(stamped, micros(self._clock()))
+        self._online.write_enrichment(EncodedRow(row.key, row.known_at, row.row) for row in stamped)
 
 
 def _next(row: EnrichmentRow, known: EnrichmentRow | None) -> EnrichmentRow:

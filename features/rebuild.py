@@ -100,12 +100,12 @@ def rebuild_leads(history: Path, online: OnlineStore, leads: Sequence[str]) -> P
     of_leads = _newest(history, LEAD, leads)
     rows = {lead: decode_lead_row(row) for lead, row in of_leads.items()}
     of_accounts = _newest(history, ACCOUNT, sorted({row.account for row in rows.values() if row.account}))
-    restored = online.restore(EncodedRow(lead, row.known_at, of_leads[lead]) for lead, row in rows.items())
-    restored += online.restore_accounts(
+    restored = online.write(EncodedRow(lead, row.known_at, of_leads[lead]) for lead, row in rows.items())
+    restored += online.write_accounts(
         EncodedRow(account, decode_account_row(row).known_at, row) for account, row in of_accounts.items()
     )
     readings = _newest(readings_beside(history), ENRICHMENT, leads)
-    restored += online.restore_enrichment(
+    restored += online.write_enrichment(
         EncodedRow(lead, decode_enrichment_row(row).known_at, row) for lead, row in readings.items()
     )
     total = len(of_leads) + len(of_accounts) + len(readings)
@@ -121,8 +121,8 @@ def restore(online: OnlineStore, rows: Iterable[HistoryRow]) -> int:
     of: dict[str, list[EncodedRow]] = defaultdict(list)
     for (entity, key), row in newest.items():
         of[entity].append(EncodedRow(key, row.known_at, row.row))
-    restored = online.restore(of[LEAD]) + online.restore_accounts(of[ACCOUNT])
-    return restored + online.restore_enrichment(of[ENRICHMENT])
+    restored = online.write(of[LEAD]) + online.write_accounts(of[ACCOUNT])
+    return restored + online.write_enrichment(of[ENRICHMENT])
 
 
 def _newest(history: Path, entity: str, keys: Sequence[str]) -> dict[str, bytes]:

@@ -118,9 +118,9 @@ def decode_account_row(encoded: bytes) -> AccountRow:
     return AccountRow(AccountState(*fields, _marks(tree)), *others)  # type: ignore[call-arg]
 
 
-def is_behind(held: bytes, row: bytes) -> bool:
-    """Whether the encoded row that is held, b"" for none, is older than `row`."""
-    return not held or _decode_head(held).sequence < _decode_head(row).sequence
+def is_newer(row: bytes, held: bytes) -> bool:
+    """Whether an encoded row is newer than another of its key."""
+    return _decode_head(row).sequence > _decode_head(held).sequence
 
 
 def _tree(marks: dict[str, int]) -> _Tree:

@@ -9,9 +9,8 @@ of a whole store does an absent row mean that nothing was ever stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import NamedTuple, Self, TypeVar
 
 from feast import FeatureStore, FeatureView
@@ -31,8 +30,6 @@ from features.rows import (
     decode_account_row,
     decode_enrichment_row,
     decode_lead_row,
-    encode_row,
-    is_behind,
 )
 from features.settings import feature_set, open_feast
 from ingestion.settings import PlatformSettings
@@ -98,34 +95,23 @@ class OnlineStore:
         """The newest readings, in order; None for a lead that has written nothing."""
         return self._read(self._enrichment, leads, decode_enrichment_row)
 
-    def write(self, rows: Iterable[EncodedRow]) -> None:
-        """Serve these leads' rows from now on. Durable in the store's own sense when it returns."""
-        self._write(self._leads, rows)
+    def write(self, rows: Iterable[EncodedRow]) -> int:
+        """Serve these leads' rows from now on, each unless what is served was known as late, whoever writes meanwhile.
 
-    def write_accounts(self, rows: Iterable[EncodedRow]) -> None:
-        """Serve these accounts' rows from now on."""
-        self._write(self._accounts, rows)
-
-    def write_enrichment(self, rows: Mapping[str, EnrichmentRow]) -> None:
-        """Serve these readings from now on."""
-        encoded = [EncodedRow(lead, row.known_at, encode_row(row)) for lead, row in rows.items()]
-        self._write(self._enrichment, encoded)
-
-    def restore(self, rows: Iterable[EncodedRow]) -> int:
-        """Serve these leads' rows, each only if it is newer than what is served, whoever writes meanwhile.
+        Durable in the store's own sense when it returns.
 
         Returns:
-            How many were.
+            How many are served.
         """
-        return self._restore(self._leads, rows)
+        return self._write(self._leads, rows)
 
-    def restore_accounts(self, rows: Iterable[EncodedRow]) -> int:
-        """As `restore`, of accounts."""
-        return self._restore(self._accounts, rows)
+    def write_accounts(self, rows: Iterable[EncodedRow]) -> int:
+        """As `write`, of accounts."""
+        return self._write(self._accounts, rows)
 
-    def restore_enrichment(self, rows: Iterable[EncodedRow]) -> int:
-        """As `restore`, of readings."""
-        return self._restore(self._enrichment, rows)
+    def write_enrichment(self, rows: Iterable[EncodedRow]) -> int:
+        """As `write`, of readings."""
+        return self._write(self._enrichment, rows)
 
     def is_whole(self) -> bool:
         """Whether the store holds everything that was ever written to it. Ask after reading: it may be lost between."""
@@ -164,16 +150,12 @@ class OnlineStore:
         encoded = [values[table.column].bytes_val if values and table.column in values else b"" for _, values in found]
         return [decode(row) if row else None for row in encoded]
 
-    def _write(self, table: _Table, rows: Iterable[EncodedRow]) -> None:
-        if data := _data(table, rows):
-            with self._bounded():
-                self._store.online_write_batch(table.config, table.view, data, None)
-
-    def _restore(self, table: _Table, rows: Iterable[EncodedRow]) -> int:
-        if not (data := _data(table, rows)):
+    def _write(self, table: _Table, rows: Iterable[EncodedRow]) -> int:
+        stored = [StoredRow(_key(table.entity, row.key), Value(bytes_val=row.encoded), row.known_at) for row in rows]
+        if not stored:
             return 0
         with self._bounded():
-            return self._backend.restore(table.config, table.view, table.column, data, is_behind)
+            return self._backend.write(table.config, table.view, table.column, stored)
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
@@ -184,14 +166,6 @@ class OnlineStore:
             raise OnlineStoreUnavailable(
                 f"the online store gave no answer: {why}. Nothing is lost: see that it runs, and try again"
             ) from error
-
-
-def _data(table: _Table, rows: Iterable[EncodedRow]) -> list[StoredRow]:
-    written_at = datetime.now(UTC)
-    return [
-        (_key(table.entity, row.key), {table.column: Value(bytes_val=row.encoded)}, row.known_at, written_at)
-        for row in rows
-    ]
 
 
 def _key(entity: str, value: str) -> EntityKey:

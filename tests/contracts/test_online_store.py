@@ -76,7 +76,7 @@ class Population:
         store.write_accounts(encoded(account, row) for account, row in self.accounts.items())
 
 
-def encoded(key: str, row: LeadRow | AccountRow) -> EncodedRow:
+def encoded(key: str, row: LeadRow | AccountRow | EnrichmentRow) -> EncodedRow:
     return EncodedRow(key, row.known_at, encode_row(row))
 
 
@@ -139,7 +139,7 @@ def test_rows_known_within_one_second_are_not_lost(platform: PlatformSettings, s
         reading = reading_of(score=float(sequence), microseconds=sequence)
         store.write([encoded("ld_1", row)])
         store.write_accounts([encoded("ac_1", account)])
-        store.write_enrichment({"ld_1": reading})
+        store.write_enrichment([encoded("ld_1", reading)])
         assert store.read(["ld_1"]) == [row]
         assert store.read_accounts(["ac_1"]) == [account]
         assert store.read_enrichment(["ld_1"]) == [reading]
@@ -170,12 +170,12 @@ def reading_of(*, score: float | None = 70.5, microseconds: int = 0, status: str
 
 def test_readings_of_free_text_come_back_whole(store: OnlineStore) -> None:
     waiting = EnrichmentRow(status="pending", known_at=NOW, read_at=NOW, content_hash="f00d")
-    store.write_enrichment({"ld_1": reading_of(), "ld_2": waiting})
+    store.write_enrichment([encoded("ld_1", reading_of()), encoded("ld_2", waiting)])
     assert store.read_enrichment(["ld_2", "ld_3", "ld_1"]) == [waiting, None, reading_of()]
 
 
 def test_a_lead_with_a_reading_and_no_row_is_still_unknown(platform: PlatformSettings, store: OnlineStore) -> None:
-    store.write_enrichment({"ld_1": reading_of()})
+    store.write_enrichment([encoded("ld_1", reading_of())])
     store.write([encoded("ld_2", lead_row(1))])
     assert store.read(["ld_1", "ld_2"]) == [None, lead_row(1)]
     assert store.read_enrichment(["ld_1", "ld_2"]) == [reading_of(), None]
@@ -186,7 +186,7 @@ def test_a_lead_with_a_reading_and_no_row_is_still_unknown(platform: PlatformSet
 def test_nothing_asked_is_nothing_answered_and_nothing_written_is_no_error(store: OnlineStore) -> None:
     store.write([])
     store.write_accounts([])
-    store.write_enrichment({})
+    store.write_enrichment([])
     assert [*store.read([]), *store.read_accounts([]), *store.read_enrichment([])] == []
 
 

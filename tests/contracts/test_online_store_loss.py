@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from features.errors import OnlineStoreForgets, OnlineStoreUnavailable, RebuildOvertaken
 from features.history import ACCOUNT, LEAD, HistoryRow, HistoryTable
 from features.parity import online_features
 from features.rebuild import Progress, rebuild
-from features.rows import AccountRow, EncodedRow, LeadRow, encode_row, is_behind
+from features.rows import AccountRow, EncodedRow, LeadRow, decode_lead_row, encode_row
 from features.settings import FeaturePaths, history_of
 from features.state import AccountState, LeadState
 from features.store import OnlineStore
 from ingestion.settings import PlatformSettings
 from tests.conftest import tries, wait_until
 from tests.features.conftest import NOW
-from tests.features.platforms import applied
+from tests.features.platforms import applied, overwrite
 from tests.redis_process import RedisProcess
 
+_names = itertools.count()
 TICK = timedelta(microseconds=1)
 PATIENCE = 0.3  # seconds
 
@@ -74,29 +78,45 @@ def sequences(store: OnlineStore, keys: list[str]) -> list[int | None]:
     return [None if row is None else row.sequence for row in store.read(keys)]
 
 
-def test_a_row_is_restored_only_where_it_is_newer(store: OnlineStore) -> None:
-    store.write([lead(5)])
-    store.write_accounts([account(5)])
+def test_a_row_is_written_only_where_it_is_newer(store: OnlineStore) -> None:
+    assert store.write([lead(5)]) == 1
+    assert store.write_accounts([account(5)]) == 1
     rows = [lead(4), lead(7, "ld_2")]
-    assert store.restore(rows) == 1
-    assert store.restore(rows) == 0
-    assert store.restore_accounts([account(4)]) == 0
-    assert store.restore_accounts([account(6), account(1, "ac_2")]) == 2
+    assert store.write(rows) == 1
+    assert store.write(rows) == 0
+    assert store.write_accounts([account(4)]) == 0
+    assert store.write_accounts([account(6), account(1, "ac_2")]) == 2
     assert sequences(store, ["ld_1", "ld_2"]) == [5, 7]
     assert [row.sequence for row in store.read_accounts(["ac_1", "ac_2"]) if row] == [6, 1]
 
 
-def test_what_was_restored_is_to_feast_what_it_had_written_itself(
-    platform: PlatformSettings, store: OnlineStore
-) -> None:
-    store.write([lead(1, "ld_written")])
-    store.restore([lead(1, "ld_restored")])
-    asked = [("ld_written", "ac_1"), ("ld_restored", "ac_1")]
-    written, restored = online_features(platform, asked, NOW).values()
-    assert written == restored
-    for key in ("ld_written", "ld_restored"):
-        store.write([lead(2, key)])
-    assert sequences(store, ["ld_written", "ld_restored"]) == [2, 2]
+MOMENTS = st.datetimes(*(datetime(year, 1, 1) for year in (1970, 2200)), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS |= MOMENTS.map(lambda moment: moment.replace(microsecond=0))
+
+
+@settings(max_examples=tries(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=MOMENTS, second=MOMENTS)
+@example(NOW.replace(microsecond=0), NOW.replace(microsecond=1))
+@example(NOW.replace(microsecond=999_999), NOW.replace(microsecond=0) + timedelta(seconds=1))
+@example(NOW, NOW)
+def test_which_row_is_newer_is_a_matter_of_microseconds(store: OnlineStore, first: datetime, second: datetime) -> None:
+    key, in_order = f"ld_{next(_names)}", sorted({first, second})
+    for at, is_newer in ((first, True), (second, second > first)):
+        row = LeadRow(LeadState(), at, 1 + in_order.index(at))
+        assert store.write([EncodedRow(key, at, encode_row(row))]) == is_newer
+    (served,) = store.read([key])
+    assert served is not None
+    assert served.known_at == max(first, second)
+
+
+def test_what_is_written_lies_as_feast_would_have_laid_it(platform: PlatformSettings, store: OnlineStore) -> None:
+    overwrite(platform, "ld_feasts", decode_lead_row(lead(1, "ld_feasts").encoded))
+    store.write([lead(1, "ld_ours")])
+    of_feast, ours = online_features(platform, [("ld_feasts", "ac_1"), ("ld_ours", "ac_1")], NOW).values()
+    assert of_feast == ours
+    assert store.write([lead(1, "ld_feasts"), lead(0, "ld_feasts")]) == 0
+    assert store.write([lead(2, "ld_feasts")]) == 1
+    assert sequences(store, ["ld_feasts", "ld_ours"]) == [2, 1]
 
 
 def test_one_batch_may_hold_several_rows_of_a_key(store: OnlineStore) -> None:
@@ -104,37 +124,19 @@ def test_one_batch_may_hold_several_rows_of_a_key(store: OnlineStore) -> None:
     assert sequences(store, ["ld_1", "ld_2", "ld_1"]) == [3, 1, 3]
 
 
-def test_whoever_restores_never_overwrites_the_one_who_writes_meanwhile(
-    platform: PlatformSettings, store: OnlineStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer, threads = OnlineStore.open(platform), ThreadPoolExecutor(1)
-    writing: list[Future[None]] = []
-
-    def written_between_our_looking_and_our_writing(held: bytes, row: bytes) -> bool:
-        writing.append(threads.submit(writer.write, [lead(9)]))
-        wait(writing, timeout=0.3)  # SQLite lets it wait until we have written
-        return is_behind(held, row)
-
-    monkeypatch.setattr("features.store.is_behind", written_between_our_looking_and_our_writing)
-    store.restore([lead(8)])
-    for each in writing:
-        each.result()
-    assert sequences(store, ["ld_1"]) == [9]
-
-
-def test_a_thousand_writes_to_one_key_beside_two_who_restore_its_past_leave_the_last(
+def test_a_thousand_writes_to_one_key_beside_two_who_write_its_past_leave_the_last(
     platform: PlatformSettings,
 ) -> None:
     writes, written, done = tries(1_000), [0], threading.Event()
 
-    def restore_the_past(seed: int) -> None:
+    def write_the_past(seed: int) -> None:
         rng, mine = random.Random(seed), OnlineStore.open(platform)
         while not done.is_set():
-            mine.restore([lead(rng.randint(0, written[0]))])
+            mine.write([lead(rng.randint(0, written[0]))])
 
     writer = OnlineStore.open(platform)
     with ThreadPoolExecutor(2) as pool:
-        rebuilds = [pool.submit(restore_the_past, seed) for seed in range(2)]
+        others = [pool.submit(write_the_past, seed) for seed in range(2)]
         try:
             for sequence in range(1, writes + 1):
                 writer.write([lead(sequence)])
@@ -142,8 +144,8 @@ def test_a_thousand_writes_to_one_key_beside_two_who_restore_its_past_leave_the_
                 assert sequences(writer, ["ld_1"]) == [sequence]
         finally:
             done.set()
-        for rebuild_ in rebuilds:
-            rebuild_.result()
+        for other in others:
+            other.result()
     assert sequences(writer, ["ld_1"]) == [writes]
 
 
@@ -225,7 +227,6 @@ ASKED: list[Callable[[OnlineStore], object]] = [
     lambda store: store.read_accounts(["ac_1"]),
     lambda store: store.read_enrichment(["ld_1"]),
     lambda store: store.write([lead(1)]),
-    lambda store: store.restore([lead(1)]),
     lambda store: store.is_whole(),
     lambda store: store.declare_whole(),
 ]
@@ -290,7 +291,7 @@ def test_the_password_of_the_store_is_in_no_error(redis: RedisProcess, tmp_path:
     platform = applied(tmp_path, online_store=redis.address)
     redis.client.config_set("requirepass", "geheim-4711")
     wrong = platform.model_copy(update={"online_store": f"{redis.address},password=geheim-0815"})
-    for settings in (wrong, platform):
+    for tried in (wrong, platform):
         with pytest.raises(OnlineStoreUnavailable) as error:
-            OnlineStore.open(settings).read(["ld_1"])
+            OnlineStore.open(tried).read(["ld_1"])
         assert "geheim" not in str(error.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ from features.definitions import LEAD_SCORING
 from features.history import LEAD, read_history
 from features.monitor import SUITE
 from features.online_rows import Fault
-from features.rows import EncodedRow, decode_lead_row, encode_row
+from features.rows import decode_lead_row
 from features.settings import history_of
 from features.state import LeadState
 from features.store import OnlineStore
@@ -29,6 +29,7 @@ from ingestion.rulings import unmerge_message
 from quality.verdict import Verdict
 from tests.conftest import tries, wait_until
 from tests.faults.plant import EVERYTHING, TIMEOUT, Plant, pause
+from tests.features.platforms import overwrite
 
 pytestmark = TIMEOUT
 
@@ -128,8 +129,7 @@ def test_what_is_wrong_is_on_the_topic_alerts_and_nothing_else(empty_kafka: str,
         for lead, more in ((altered, 0), (unrecorded, 1)):
             (row,) = online.read([lead])
             assert row is not None
-            wrong = msgspec.structs.replace(row, state=LeadState(), sequence=row.sequence + more)
-            online.write([EncodedRow(lead, datetime.now(UTC) + timedelta(days=1), encode_row(wrong))])
+            overwrite(settings, lead, msgspec.structs.replace(row, state=LeadState(), sequence=row.sequence + more))
 
         def told() -> list[Verdict]:
             alerts = [decode_verdict(record.value) for record in read_topic(plant.bootstrap, ALERTS_TOPIC)]

@@ -22,7 +22,7 @@ from features.history import ACCOUNT, LEAD, SCHEMA, read_history
 from features.metrics import ParityMetrics
 from features.monitor import SUITE, Monitor
 from features.online_rows import Fault
-from features.rows import EncodedRow, LeadRow, decode_lead_row, encode_row
+from features.rows import LeadRow, decode_lead_row, encode_row
 from features.sampling import SYMBOLS, bound
 from features.settings import FeaturePaths, history_of
 from features.store import OnlineStore
@@ -33,7 +33,7 @@ from quality.verdict import Action, Verdict
 from tests.conftest import tries
 from tests.features.conftest import NOW
 from tests.features.members import PARTITIONS, Crash, Member
-from tests.features.platforms import applied
+from tests.features.platforms import applied, overwrite
 from tests.features.test_parting import steps
 from tests.features.world import AL, COOKIE, CRM, JO, OTHER_COOKIE, USER, World
 
@@ -75,9 +75,8 @@ class Watched:
         return decode_lead_row(max(rows[:-1], key=lambda each: each["sequence"])["row"])
 
     def put(self, lead: str, row: LeadRow) -> None:
-        """Put a row online that no worker wrote; stores drop what is not newer than what they have."""
-        newer = self.row(lead).known_at + timedelta(seconds=1)
-        self.online.write([EncodedRow(lead, newer, encode_row(row))])
+        """Put a row online that no worker wrote."""
+        overwrite(self.world.settings, lead, row)
 
     def lose(self, view: str) -> None:
         """The online store forgets every row of a view."""
@@ -234,8 +233,7 @@ def test_what_was_mended_is_gone_from_the_metrics(watched: Watched) -> None:
     watched.look()
     assert watched.metric("leadline_parity_differing_leads", feature="feature_uses_7d", outcome="mismatch") == 1.0
     assert set(watched.monitor.watched) == {lead}
-    moment = right.known_at + timedelta(seconds=2)
-    watched.online.write([EncodedRow(lead, moment, encode_row(right))])
+    watched.put(lead, right)
     assert watched.look() == {}
     assert watched.metric("leadline_parity_differing_leads", feature="feature_uses_7d", outcome="mismatch") == 0.0
     assert watched.verdicts[-1].action is Action.PASS

@@ -198,6 +198,23 @@ def test_a_worker_that_takes_a_partition_over_fences_the_one_that_had_it(platfor
     require_sound_history(platform)
 
 
+@pytest.mark.parametrize("point", ["history", "online"])
+def test_a_worker_that_wakes_up_behind_its_commit_serves_nothing_that_is_old(
+    point: str, platform: PlatformSettings
+) -> None:
+    log, asleep = Log(), [True]
+    log.publish([event_of(page(), at=NOW, lead="ld_2", account=ACME)])
+
+    def taken_for_dead(now_at: str) -> None:
+        if now_at == point and asleep.pop():
+            log.publish([event_of(page(), at=NOW, lead="ld_2", account=ACME, offset=1)])
+            Member(platform, log).drain()
+
+    Member(platform, log, crash_point=taken_for_dead).step()
+    require_sound_history(platform)
+    assert served(platform)["ld_2"]["page_views_7d"] == 2.0
+
+
 def test_a_worker_may_not_write_for_partitions_it_was_not_given_or_gave_away(platform: PlatformSettings) -> None:
     log = Log()
     log.publish([event_of(page(), at=NOW, lead="ld_0", offset=0)])

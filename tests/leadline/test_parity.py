@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,13 +11,12 @@ import pytest
 from rich.console import Console
 
 from features.definitions import LEAD_SCORING
-from features.rows import EncodedRow, encode_row
 from features.state import LeadState
 from features.store import OnlineStore
 from ingestion.contracts.event import EventType
 from leadline.parity import show_parity
 from tests.features.members import Member
-from tests.features.platforms import applied
+from tests.features.platforms import applied, overwrite
 from tests.features.world import AL, COOKIE, CRM, JO, USER, World
 
 
@@ -49,8 +47,7 @@ def spoil(world: World) -> str:
     online = OnlineStore.open(world.settings)
     (row,) = online.read([person.lead])
     assert row is not None
-    empty = msgspec.structs.replace(row, state=LeadState())
-    online.write([EncodedRow(person.lead, row.known_at + timedelta(seconds=1), encode_row(empty))])
+    overwrite(world.settings, person.lead, msgspec.structs.replace(row, state=LeadState()))
     return person.lead
 
 

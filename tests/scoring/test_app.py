@@ -56,7 +56,7 @@ def client(settings: PlatformSettings, database: Engine) -> Iterator[Client]:
     store = OnlineStore.open(settings)
     store.write([EncodedRow(ADA, lead_row().known_at, encode_row(lead_row()))])
     store.write_accounts([EncodedRow(ACME, account_row().known_at, encode_row(account_row()))])
-    store.write_enrichment({ADA: enrichment_row()})
+    store.write_enrichment([EncodedRow(ADA, enrichment_row().known_at, encode_row(enrichment_row()))])
     producer = DurableProducer(settings.kafka_bootstrap_servers, linger_ms=0)
     keys = f"test:score+read+admin:{sha256(KEY.encode()).hexdigest()}"
     scoring = ScoringSettings.model_validate({"api_keys": keys})

@@ -80,7 +80,7 @@ def test_a_lost_store_calls_no_lead_unknown_and_flags_every_score_until_it_is_wh
     lost = client.post("/v1/scores", {"lead": ADA})
     assert (lost.status, lost.json["type"]) == (503, "/problems/try-again")
     assert client.get(f"/v1/leads/{ADA}").status == 503
-    store.restore([EncodedRow(ADA, lead_row().known_at, encode_row(lead_row()))])
+    store.write([EncodedRow(ADA, lead_row().known_at, encode_row(lead_row()))])
     half = client.post("/v1/scores", {"lead": ADA}).json
     assert half["degraded"][-2:] == ["account_state_missing", FLAG]
     (of_ada, of_bob) = client.post("/v1/scores/batch", {"leads": [ADA, BOB]}).json["results"]

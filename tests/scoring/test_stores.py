@@ -137,7 +137,7 @@ def test_a_model_of_a_set_that_nobody_named_is_refused_by_name(
 
 def test_a_reading_of_free_text_is_every_versions(settings: PlatformSettings) -> None:
     first, other = serve(settings, 7), serve(beside(settings), 8)
-    first.write_enrichment({ADA: enrichment_row()})
+    first.write_enrichment([EncodedRow(ADA, enrichment_row().known_at, encode_row(enrichment_row()))])
     assert other.read_enrichment([ADA]) == [enrichment_row()]
     assert feature_set(beside(settings)).hash != feature_set(settings).hash
 
