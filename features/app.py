@@ -58,6 +58,7 @@ def backfill_of(settings: PlatformSettings, lake_reached: Reached, crash_point: 
         if verdict.action is not Action.PASS:
             log.warning("%s: %s", verdict.suite, "; ".join(each.expectation for each in verdict.findings))
 
+    settle_memory()
     return Backfill(
         settings.lake.absolute(),
         history_of(settings),

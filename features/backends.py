@@ -8,13 +8,13 @@ dead may wake up with old rows in its hands.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 from feast import FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.infra.online_stores.helpers import _mmh3, _redis_key
+from feast.infra.online_stores.helpers import _mmh3
 from feast.infra.online_stores.online_store import OnlineStore as FeastStore
 from feast.infra.online_stores.redis import RedisOnlineStore
 from feast.infra.online_stores.sqlite import _quote_id, _table_id
@@ -29,15 +29,26 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from features.errors import OnlineStoreForgets
-from features.rows import is_newer
+from features.rows import EncodedRow, is_newer
+
+_LENGTH = 4  # bytes, of a string's length in a serialised key
 
 
-class StoredRow(NamedTuple):
-    """One column's value of a key, and since when it is known."""
+class Table(NamedTuple):
+    """One blob a key: where Feast keeps it."""
 
-    key: EntityKey
-    value: Value
-    known_at: datetime
+    config: RepoConfig
+    view: FeatureView
+    entity: str
+    column: str
+
+    def keys(self, rows: Iterable[EncodedRow]) -> Iterator[bytes]:
+        """The rows' keys as Feast serialises them: what is the same for all of an entity, and a string."""
+        nobody = EntityKey(join_keys=[self.entity], entity_values=[Value(string_val="")])
+        head = serialize_entity_key(nobody, self.config.entity_key_serialization_version)[:-_LENGTH]
+        for row in rows:
+            key = row.key.encode()
+            yield head + len(key).to_bytes(_LENGTH, "little") + key
 
 
 class Backend(Protocol):
@@ -57,8 +68,8 @@ class Backend(Protocol):
         """Say something that is lost with the rows; `if_still`: only if that was said last. Whether it was said."""
         ...
 
-    def write(self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow]) -> int:
-        """Write rows of `config`'s project, each unless one is held that was known as late; how many were written."""
+    def write(self, table: Table, rows: Sequence[EncodedRow]) -> int:
+        """Write rows, each unless one is held that was known as late; how many were written."""
         ...
 
 
@@ -75,6 +86,12 @@ ON CONFLICT (entity_key, feature_name) DO UPDATE
 SET value = excluded.value, event_ts = excluded.event_ts, created_ts = excluded.created_ts
 WHERE is_newer(excluded.value, value)"""
 _SET_IF_STILL = "UPDATE leadline_marks SET mark = ? WHERE project = ? AND mark = ?"
+
+
+def _blob(row: EncodedRow) -> bytes:
+    """What Feast stores in the row's column."""
+    blob: bytes = Value(bytes_val=row.encoded).SerializeToString()
+    return blob
 
 
 def _is_newer(value: bytes, held: bytes) -> bool:
@@ -112,23 +129,23 @@ class OnSqlite:
             changed = connection.execute(_SET_IF_STILL, (mark, project, if_still))
             return changed.rowcount == 1
 
-    def write(self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow]) -> int:
-        table = _table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
-        written_at = to_naive_utc(datetime.now(UTC))
+    def write(self, table: Table, rows: Sequence[EncodedRow]) -> int:
+        config, written_at = table.config, to_naive_utc(datetime.now(UTC))
+        name = _table_id(config.project, table.view, config.registry.enable_online_feature_view_versioning)
         stored = [
             (
-                serialize_entity_key(row.key, config.entity_key_serialization_version),
-                column,
-                row.value.SerializeToString(),
+                key,
+                table.column,
+                Value(bytes_val=row.encoded).SerializeToString(),
                 to_naive_utc(row.known_at),
                 written_at,
             )
-            for row in rows
+            for key, row in zip(table.keys(rows), rows, strict=True)
         ]
         with self._connection() as connection:
             connection.create_function("is_newer", 2, _is_newer, deterministic=True)
             before = connection.total_changes
-            connection.executemany(_WRITE_IF_NEWER.format(_quote_id(table)), stored)
+            connection.executemany(_WRITE_IF_NEWER.format(_quote_id(name)), stored)
             return connection.total_changes - before
 
     def _connection(self) -> sqlite3.Connection:
@@ -190,15 +207,15 @@ class OnRedis:
             return bool(self._redis.set(self._mark, mark))
         return bool(self._redis.eval(_IF_STILL, 1, self._mark, if_still, mark))
 
-    def write(self, config: RepoConfig, view: FeatureView, column: str, rows: Sequence[StoredRow]) -> int:
-        known, value = f"_ts:{view.name}", _mmh3(f"{view.name}:{column}")
+    def write(self, table: Table, rows: Sequence[EncodedRow]) -> int:
+        known, value = f"_ts:{table.view.name}", _mmh3(f"{table.view.name}:{table.column}")
+        project = table.config.project.encode()  # what ends each key
         with self._redis.pipeline(transaction=False) as pipeline:
-            for row in rows:
+            for key, row in zip(table.keys(rows), rows, strict=True):
                 stamp = Timestamp()
                 stamp.FromDatetime(row.known_at)
-                key = _redis_key(config.project, row.key, config.entity_key_serialization_version)
-                fields = known, stamp.SerializeToString(), value, row.value.SerializeToString()
-                self._write_if_newer(keys=[key], args=fields, client=pipeline)
+                fields = known, stamp.SerializeToString(), value, _blob(row)
+                self._write_if_newer(keys=[key + project], args=fields, client=pipeline)
             return sum(pipeline.execute())
 
     def _connected(self, connection: Any) -> None:

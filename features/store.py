@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple, Self, TypeVar
+from typing import Self, TypeVar
 
-from feast import FeatureStore, FeatureView
+from feast import FeatureStore
 from feast.errors import FeastObjectNotFoundException
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
-from feast.repo_config import RepoConfig
 
-from features.backends import StoredRow, backend_of
+from features.backends import Table, backend_of
 from features.errors import NotBackfilled, OnlineStoreUnavailable
 from features.feature_set import SHARED
 from features.rows import (
@@ -42,15 +41,6 @@ _OF_A_COMMAND = " of pipeline caused error: "  # redis-py names the command befo
 __all__ = ["AccountRow", "EncodedRow", "EnrichmentRow", "LeadRow", "OnlineStore"]
 
 
-class _Table(NamedTuple):
-    """One blob a key: where Feast keeps it."""
-
-    config: RepoConfig
-    view: FeatureView
-    entity: str
-    column: str
-
-
 class OnlineStore:
     """Rows by key. Reads and writes block for one round trip, however many keys. Not thread-safe.
 
@@ -63,9 +53,9 @@ class OnlineStore:
         self._backend = backend_of(self._store, feast.config)
         shared = feast.config.model_copy(update={"project": SHARED})
         readings = feast.registry.get_feature_view("enrichment", SHARED)
-        self._leads = _Table(feast.config, feast.get_feature_view("lead_state"), "lead", "lead_row")
-        self._accounts = _Table(feast.config, feast.get_feature_view("account_state"), "account", "account_row")
-        self._enrichment = _Table(shared, readings, "lead", "enrichment_row")
+        self._leads = Table(feast.config, feast.get_feature_view("lead_state"), "lead", "lead_row")
+        self._accounts = Table(feast.config, feast.get_feature_view("account_state"), "account", "account_row")
+        self._enrichment = Table(shared, readings, "lead", "enrichment_row")
 
     @classmethod
     def open(cls, settings: PlatformSettings, patience: float = WORKERS_PATIENCE) -> Self:
@@ -140,7 +130,7 @@ class OnlineStore:
         with self._bounded():
             return self._backend.set_mark(mark, if_still)
 
-    def _read(self, table: _Table, keys: Sequence[str], decode: Callable[[bytes], Row]) -> list[Row | None]:
+    def _read(self, table: Table, keys: Sequence[str], decode: Callable[[bytes], Row]) -> list[Row | None]:
         if not keys:
             return []
         asked = [_key(table.entity, key) for key in keys]
@@ -150,12 +140,11 @@ class OnlineStore:
         encoded = [values[table.column].bytes_val if values and table.column in values else b"" for _, values in found]
         return [decode(row) if row else None for row in encoded]
 
-    def _write(self, table: _Table, rows: Iterable[EncodedRow]) -> int:
-        stored = [StoredRow(_key(table.entity, row.key), Value(bytes_val=row.encoded), row.known_at) for row in rows]
-        if not stored:
+    def _write(self, table: Table, rows: Iterable[EncodedRow]) -> int:
+        if not (given := list(rows)):
             return 0
         with self._bounded():
-            return self._backend.write(table.config, table.view, table.column, stored)
+            return self._backend.write(table, given)
 
     @contextmanager
     def _bounded(self) -> Iterator[None]:
