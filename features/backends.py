@@ -133,13 +133,7 @@ class OnSqlite:
         config, written_at = table.config, to_naive_utc(datetime.now(UTC))
         name = _table_id(config.project, table.view, config.registry.enable_online_feature_view_versioning)
         stored = [
-            (
-                key,
-                table.column,
-                Value(bytes_val=row.encoded).SerializeToString(),
-                to_naive_utc(row.known_at),
-                written_at,
-            )
+            (key, table.column, _blob(row), to_naive_utc(row.known_at), written_at)
             for key, row in zip(table.keys(rows), rows, strict=True)
         ]
         with self._connection() as connection:

@@ -1,9 +1,10 @@
-"""One lead's or account's features, as they are served: values, where each comes from, and the state beneath them."""
+"""One lead's or account's features and profile, as they are served: values, where each comes from, and the state
+beneath them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from rich.text import Text
 from features.declarations import Feature
 from features.feature_set import FeatureSet
 from features.language import Entity
+from features.profile import Belief, profile_of
 from features.rows import AccountRow, LeadRow
 from features.settings import feature_set
 from features.state import AccountState, LeadState
@@ -47,13 +49,14 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     account: str | None
     features: tuple[Shown, ...]
+    profile: dict[str, Belief]
     states: dict[str, LeadState | AccountState]
 
 
 def show_features(
     settings: PlatformSettings, subject: str, as_of: datetime, raw: bool, as_json: bool, out: Console
 ) -> None:
-    """The features of a lead or account, as a table or as JSON.
+    """The features and the profile of a lead or account, as tables or as JSON.
 
     Raises:
         LeadlineError: nothing is served of it, or the lead has ended.
@@ -64,6 +67,8 @@ def show_features(
         sys.stdout.write(msgspec.json.encode(msgspec.structs.asdict(served) | {"states": states}).decode() + "\n")
         return
     out.print(_table(served))
+    if served.profile:
+        out.print(_profile(served.profile))
     known = f"change {served.sequence}, known {served.known_at:%Y-%m-%d %H:%M:%S.%f} UTC"
     out.print(f"{served.service} ({served.feature_hash[:12]}…): {known}, account {served.account or 'none'}")
     if raw:
@@ -122,6 +127,7 @@ def _told(
             )
             for each in chosen
         ),
+        profile=profile_of(states[0] or LeadState(), states[1]),
         states={key: state for key, state in zip((subject, account), states, strict=True) if key and state},
     )
 
@@ -138,4 +144,16 @@ def _table(served: Served) -> Table:
         age = "" if each.age_seconds is None else f"{each.age_seconds / 86_400:.1f} d ago"
         about = Text.assemble(each.window, "\n", (f"{each.definition}, version {each.version}", "dim"))
         table.add_row(each.name, value, age, about)
+    return table
+
+
+def _profile(profile: Mapping[str, Belief]) -> Table:
+    table = Table(title="Profile", title_justify="left", header_style="bold")
+    table.add_column("field", no_wrap=True)
+    table.add_column("value", justify="right", overflow="fold")
+    table.add_column("said by")
+    table.add_column("said at, UTC", no_wrap=True)
+    for name, belief in profile.items():
+        value = belief.value if isinstance(belief.value, str) else f"{belief.value:g}"
+        table.add_row(name, Text(value), belief.source, f"{belief.said_at:%Y-%m-%d %H:%M:%S}")
     return table

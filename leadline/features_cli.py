@@ -148,7 +148,10 @@ def show(
     raw: Annotated[bool, typer.Option("--raw", help="The stored state as well.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Show every feature of LEAD or ACCOUNT as it is served: value, age, and what it counts over which window."""
+    """Show every feature of LEAD or ACCOUNT as it is served: value, age, and what it counts over which window.
+
+    Below them the profile: what is believed, who said it and when.
+    """
     from leadline.feature_values import show_features
 
     moment = datetime.now(UTC) if as_of is None else as_of.replace(tzinfo=UTC)

@@ -16,7 +16,7 @@ from ingestion.lake import EventsTable, event_row
 from ingestion.settings import PlatformSettings
 from leadline import environment
 from leadline.cli import app
-from tests.features.conftest import ACME, NOW, STREAMS, event_of, merge_of, page
+from tests.features.conftest import ACME, NOW, STREAMS, event_of, merge_of, page, record
 from tests.features.members import Log, Member
 from tests.features.platforms import applied
 from tests.features.versions import beside
@@ -31,8 +31,9 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PlatformSetting
     events = [
         event_of(page(), at=NOW, lead="ld_0", stream=STREAMS[1], offset=0),
         event_of(page("/pricing"), at=NOW, lead="ld_2", account=ACME, offset=2),
+        event_of(record(jobtitle="Head of Data", industry="Mining"), at=NOW, lead="ld_2", account=ACME, offset=3),
     ]
-    log.publish([events[0], merge_of("ld_0", "ld_2", offset=1), events[1]])
+    log.publish([events[0], merge_of("ld_0", "ld_2", offset=1), *events[1:]])
     EventsTable(settings.lake).append([event_row(event, encode_json(event)) for event in events], {"test": 1})
     Member(settings, log).drain()
     monkeypatch.setattr(environment, "settings", lambda: settings)
@@ -70,6 +71,15 @@ def test_the_table_says_what_a_number_means_and_the_state_only_if_asked(platform
     assert "marks" in shown("ld_2", "--raw")
 
 
+def test_a_profile_says_who_said_what_and_when(platform: PlatformSettings) -> None:
+    profile = json.loads(shown("ld_2", "--json"))["profile"]
+    assert set(profile) == {"seniority", "industry"}
+    assert (profile["industry"]["value"], profile["industry"]["source"]) == ("mining", "hubspot")
+    assert set(json.loads(shown(ACME, "--json"))["profile"]) == {"industry"}
+    row = next(line for line in shown("ld_2").splitlines() if "industry" in line and "hubspot" in line)
+    assert f"{NOW:%Y-%m-%d %H:%M:%S}" in row
+
+
 def test_who_is_shown_who_is_served(platform: PlatformSettings) -> None:
     for subject, why in (("ld_0", "has ended and is ld_2 now"), ("ld_9", "nothing is served of ld_9")):
         done = CliRunner().invoke(app, ["features", "show", subject])
@@ -82,7 +92,7 @@ def test_a_version_is_filled_from_the_command_line(platform: PlatformSettings, m
     monkeypatch.setattr(leadline.backfilling, "Lags", _NobodyHasRead)
     done = CliRunner().invoke(app, ["features", "backfill", "--set", second.feature_set], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
-    assert "2 records of the lake are folded: lead_scoring_v2 is filled." in done.output
+    assert "3 records of the lake are folded: lead_scoring_v2 is filled." in done.output
     assert f"LEADLINE_FEATURE_SET={second.feature_set} leadline features" in done.output
     (row,) = OnlineStore.open(second).read(["ld_2"])
     assert row is not None
