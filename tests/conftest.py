@@ -51,7 +51,7 @@ PORTS = range(
     18_000,
     int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
 )
-THOROUGH = int(os.environ.get("LEADLINE_THOROUGH", "1"))  # `make faults` asks for 10
+THOROUGH = int(os.environ.get("LEADLINE_THOROUGH", "1"))  # `make faults` asks for 5
 _numbers = itertools.count(1)
 
 
