@@ -52,11 +52,13 @@ def snapshot_gate(settings: PlatformSettings, trained: Trained = untrained) -> S
 
 def backfill_of(settings: PlatformSettings, lake_reached: Reached, crash_point: CrashPoint = never) -> Backfill:
     """The backfill of this platform's feature set; its declarations must have been applied."""
-    features = feature_set(settings)
+    features, told = feature_set(settings), set[str]()
 
     def tell(verdict: Verdict) -> None:
-        if verdict.action is not Action.PASS:
-            log.warning("%s: %s", verdict.suite, "; ".join(each.expectation for each in verdict.findings))
+        found = f"{verdict.suite}: {'; '.join(each.expectation for each in verdict.findings)}"
+        if verdict.action is not Action.PASS and found not in told:  # a window is as the one before
+            told.add(found)
+            log.warning(found)
 
     settle_memory()
     return Backfill(
