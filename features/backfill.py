@@ -27,7 +27,7 @@ from ingestion.kafka import Record
 from ingestion.worker import CrashPoint, never
 
 AT_ONCE = 10_000  # records
-_FOLDED, _STAMP = "backfill/folded", "backfill/stamp"
+_FOLDED, _STAMP = "backfill/folded by kin", "backfill/stamp"  # so many records, in the order that they are told in
 
 
 # Tells the offsets at which the lake's writer goes on, by partition of `events`.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, groupby
 
 import msgspec
 import pytest
@@ -20,11 +21,12 @@ from features.errors import AlreadyFolded, DefinitionsChanged, NotBackfilled
 from features.history import ACCOUNT, LEAD, read_history
 from features.rows import decode_account_row, decode_lead_row
 from features.settings import history_of
+from features.told_in_order import newest_version, told_in_order
 from ingestion.contracts.event import Event, LeadMerged, encode_json
 from ingestion.errors import Fenced
 from ingestion.lake import EventsTable, event_row, forwarding_row
 from ingestion.settings import PlatformSettings
-from tests.features.conftest import ACME, NOW, STREAMS, History, event_of, histories, merge_of, page
+from tests.features.conftest import ACCOUNTS, ACME, NOW, STREAMS, History, event_of, histories, merge_of, page
 from tests.features.members import Crash, Log, Member, require_sound_history, served
 from tests.features.oracle import expected
 from tests.features.platforms import NewPlatform
@@ -201,6 +203,38 @@ def test_what_was_sent_earlier_is_folded_first_whatever_the_clocks_said(new_plat
     site.backfill()
     assert served(site.second)["ld_2"]["account_active_people_30d"] == 1.0
     assert served(site.second) == expected(backwards, NOW, SECOND)
+
+
+@given(rng=st.randoms(use_true_random=False), at_once=st.integers(1, 50))
+@SLOW
+def test_people_are_told_one_after_another_and_with_whom_they_became(
+    new_platform: NewPlatform, rng: random.Random, at_once: int
+) -> None:
+    alone = [f"ld_alone_{number}" for number in range(20)]
+    became = {"ld_0": "ld_1", "ld_1": "ld_2"}  # which is at ACME
+    leads = rng.choices([*alone, *became, "ld_2"], k=200)
+    records: list[Event | LeadMerged] = [
+        event_of(page(), at=NOW, lead=lead, account=ACCOUNTS.get(lead), offset=number)
+        for number, lead in enumerate(leads)
+    ]
+    records += [merge_of(lead, survivor, offset=200 + number) for number, (lead, survivor) in enumerate(became.items())]
+    in_time = [
+        msgspec.structs.replace(record, receivedtime=NOW + timedelta(seconds=number))
+        for number, record in enumerate(records)
+    ]
+    site = Site(new_platform())
+    site.publish(History(tuple(in_time)))
+    lake = site.settings.lake
+    told = [each for batch in told_in_order(lake, newest_version(lake), after=0, at_once=at_once) for each in batch]
+    assert [record.offset for record in told] == list(range(202))
+    envelopes = [msgspec.json.decode(record.value) for record in told]
+    kin = ["ACME" if (lead := each.get("lead", each.get("absorbed"))) in ACCOUNTS else lead for each in envelopes]
+    assert len([who for who, _ in groupby(kin)]) == len(set(kin)), "somebody is told of twice"
+    for who in set(kin):
+        moments = [each["receivedtime"] for each, of in zip(envelopes, kin, strict=True) if of == who]
+        assert moments == sorted(moments)
+    rest = [each for batch in told_in_order(lake, newest_version(lake), after=77, at_once=at_once) for each in batch]
+    assert rest == told[77:]
 
 
 def test_a_state_is_handed_over_within_its_own_version_only(new_platform: NewPlatform) -> None:
