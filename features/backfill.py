@@ -69,7 +69,7 @@ class Backfill:
         self._stamp = 0
 
     def run(self, watch: Callable[[Progress], None] = lambda _: None) -> Progress:
-        """Fold what the lake holds, or the rest of it. Blocks: about two minutes for a million records.
+        """Fold what the lake holds, or the rest of it. Blocks: a minute and more for a million records.
 
         Raises:
             AlreadyFolded: workers have folded this set from the topic, without a backfill.

@@ -79,15 +79,15 @@ def count_records(lake: Path, version: int) -> int:
 def told_in_order(lake: Path, version: int, *, after: int, at_once: int) -> Iterator[list[Record]]:
     """The records of a version behind the first `after`, at most `at_once` at a time; the same order every time.
 
-    Each is on partition 0, its offset its number. Sorts before it begins: about a minute for 10 million records.
+    Each is on partition 0, its offset its number. Sorts before it begins: about half a minute for 10 million records.
     How far a backfill is counts in this order: where it changes, what was counted before must not be gone on with.
     """
-    if version < 0:
+    files = DeltaTable(str(events_path(lake)), version=version).file_uris() if version >= 0 else []
+    if not files:
         return
-    table = DeltaTable(str(events_path(lake)), version=version)
     number = after
     with _database(lake) as database:
-        database.register("events", table.to_pyarrow_dataset())
+        database.read_parquet(files).create_view("events")  # within its limit of memory, as Arrow is not
         database.register("kin", _kin(database))
         for batch in database.sql(_IN_ORDER, params=[after]).to_arrow_reader(at_once):
             for start in range(0, batch.num_rows, at_once):
