@@ -213,11 +213,13 @@ def _database(source: DataSource) -> Any:
     # Extensions would be downloaded.
     config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     database = duckdb.connect(":memory:", config=config)
-    if table.files:  # DuckDB reads files itself in half the time, and knows how many rows they have
-        names = [f"{source.path}/{file}" if is_delta else file for file in table.files]
-        database.read_parquet(names, union_by_name=True).create_view("stored")
-    else:
-        database.register("stored", table)
+    database.register("stored", table)
+    if table.files and "://" not in source.path:  # DuckDB reads them faster itself, knowing how many rows there are
+        files = [f"{source.path}/{file}" if is_delta else file for file in table.files]
+        read = database.read_parquet(files, union_by_name=True, hive_partitioning=False)
+        if set(table.schema.names) <= set(read.columns):  # a partition's column is not in its files
+            database.unregister("stored")
+            read.create_view("stored")
     named = {name: name for name in table.schema.names}
     named |= {shown: name for name, shown in source.field_mapping.items()}
     renamed = ", ".join(f"{_quoted(name)} AS {_quoted(shown)}" for shown, name in named.items())

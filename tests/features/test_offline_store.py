@@ -71,13 +71,13 @@ class Repository:
                 "value": pa.array([row.value for row in rows], pa.float64()),
             }
         )
-        if self._kind == "delta":
-            write_deltalake(str(path), table)
+        if "delta" in self._kind:
+            write_deltalake(str(path), table, partition_by=["site"] if self._kind == "partitioned delta" else None)
         else:
             pq.write_table(table, path)
         source = FileSource(
             path=str(path),
-            file_format=DeltaFormat() if self._kind == "delta" else None,
+            file_format=DeltaFormat() if "delta" in self._kind else None,
             timestamp_field="known",
             created_timestamp_column="created",
             field_mapping={"company": "firm"},
@@ -143,7 +143,7 @@ ROWS = st.lists(
 QUESTIONS = st.lists(st.builds(Asked, KEYS | st.none(), KEYS, SECONDS), min_size=1, max_size=20)
 STAFF = [Row("a", "x", 1, 1, 1.0), Row("a", "x", 3, 3, 3.0), Row("b", "x", 2, 2, 20.0)]
 
-kinds = pytest.mark.parametrize("kind", ["parquet", "delta"])
+kinds = pytest.mark.parametrize("kind", ["parquet", "delta", "partitioned delta"])
 
 
 @kinds
