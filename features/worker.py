@@ -21,8 +21,8 @@ from features.lineage.jobs import Folded, untold
 from features.metrics import FeatureMetrics
 from features.micro_batch import MicroBatch
 from features.parting import Held
+from features.rebuild import restore
 from features.records import SET, Change, Outgoing
-from features.rows import EncodedRow, decode_account_row, decode_lead_row
 from features.store import OnlineStore
 from features.stored import stored_entries
 from ingestion.contracts.event import RecordKind, encode_json
@@ -151,19 +151,12 @@ class FeatureWorker:
 
     def _repeat(self, rows: Sequence[HistoryRow]) -> None:
         """Write online what is not there yet of a commit, and send its records again. Receivers know repetitions."""
-        newest = {(row.entity, row.key): row for row in sorted(rows, key=lambda row: row.sequence)}
-        leads = [row for (entity, _), row in newest.items() if entity == LEAD]
-        accounts = [row for (entity, _), row in newest.items() if entity == ACCOUNT]
-        served = self._online.read([row.key for row in leads])
-        behind = [row for row, now in zip(leads, served, strict=True) if now is None or now.sequence < row.sequence]
-        self._online.write(EncodedRow(row.key, decode_lead_row(row.row).known_at, row.row) for row in behind)
-        for row in behind:
-            self._announce(Change(row.key, row.known_at))
-        of_accounts = self._online.read_accounts([row.key for row in accounts])
-        late = [
-            row for row, now in zip(accounts, of_accounts, strict=True) if now is None or now.sequence < row.sequence
-        ]
-        self._online.write_accounts(EncodedRow(row.key, decode_account_row(row.row).known_at, row.row) for row in late)
+        leads = {row.key: row for row in sorted(rows, key=lambda row: row.sequence) if row.entity == LEAD}
+        served = self._online.read(list(leads))
+        restore(self._online, rows)
+        for row, now in zip(leads.values(), served, strict=True):
+            if now is None or now.sequence < row.sequence:
+                self._announce(Change(row.key, row.known_at))
         for row in rows:
             if row.entity == OUTBOX and row.forward is not None:
                 self._send(Outgoing(RecordKind(row.forward), row.key, row.row, row.sequence))
