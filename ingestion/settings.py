@@ -15,6 +15,7 @@ from ingestion.errors import SettingsError
 from ingestion.sources.adapter import Tenant
 
 KEY_BYTES = 32
+ENV_PREFIX = "LEADLINE_"  # else fields would be read by their bare names as well, `home` from HOME
 
 Settings = TypeVar("Settings", bound="ReceiverSettings")
 
@@ -22,7 +23,7 @@ Settings = TypeVar("Settings", bound="ReceiverSettings")
 class ReceiverSettings(BaseSettings):
     """What the webhook receiver needs. It faces the internet, so it holds no key and no password of the platform."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_prefix=ENV_PREFIX)
 
     kafka_bootstrap_servers: str = Field(
         "localhost:9092", alias="KAFKA_BOOTSTRAP_SERVERS", description="Kafka cluster, host:port[,host:port]."
@@ -61,10 +62,26 @@ class ReceiverSettings(BaseSettings):
         return {name: value for name, value in values.items() if value != ""}
 
 
-class HydrationSettings(ReceiverSettings):
-    """What hydration needs: what is to be fetched waits in the database. It talks to the internet and holds no key."""
+class _EmbeddedSettings(ReceiverSettings):
+    """Stores that no setting names are below one folder."""
 
     home: Path = Field(Path(".local"), alias="LEADLINE_HOME", description="Folder of everything embedded.")
+
+    @model_validator(mode="after")
+    def _place_embedded_stores(self) -> Self:
+        for name, default in self._embedded().items():
+            if getattr(self, name) in ("", Path()):
+                object.__setattr__(self, name, default)
+        return self
+
+    def _embedded(self) -> dict[str, str | Path]:
+        """Where the stores are that no setting names."""
+        return {}
+
+
+class HydrationSettings(_EmbeddedSettings):
+    """What hydration needs: what is to be fetched waits in the database. It talks to the internet and holds no key."""
+
     database_url: str = Field("", alias="LEADLINE_DATABASE_URL", description="SQLAlchemy URL; else SQLite.")
     instance: str | None = Field(
         None,
@@ -96,23 +113,15 @@ class HydrationSettings(ReceiverSettings):
         90.0, alias="LEADLINE_FIRMOGRAPHICS_MAX_AGE_DAYS", gt=0, description="A company is asked for again after that."
     )
 
-    @model_validator(mode="after")
-    def _place_embedded_stores(self) -> Self:
-        for name, default in self._embedded().items():
-            if getattr(self, name) in ("", Path()):
-                object.__setattr__(self, name, default)
-        return self
-
     def _embedded(self) -> dict[str, str | Path]:
-        """Where the stores are that no setting names."""
-        return {"database_url": f"sqlite:///{self.home}/leadline.db"}
+        return super()._embedded() | {"database_url": f"sqlite:///{self.home}/leadline.db"}
 
     def membership(self, group: str) -> dict[str, str]:
         """The consumer's part in `group`: a static member (KIP-345) if this worker has a lasting name."""
         return {"group.instance.id": f"{group}-{self.instance}"} if self.instance else {}
 
 
-class RegistrySettings(HydrationSettings):
+class RegistrySettings(_EmbeddedSettings):
     """What Feast's UI needs: where the registry is, what of it to show and to whom. It opens no store, holds no key."""
 
     lake: Path = Field(Path(), alias="LEADLINE_LAKE", description="Folder of the Delta tables; under home if empty.")
@@ -149,7 +158,7 @@ class RegistrySettings(HydrationSettings):
         return super()._embedded() | {"lake": self.home / "lake"}
 
 
-class PlatformSettings(RegistrySettings):
+class PlatformSettings(HydrationSettings, RegistrySettings):
     """Where the platform's brokers and stores are, and its keys."""
 
     tenant: str = Field("demo", alias="LEADLINE_TENANT", pattern=r"^[a-z0-9-]{1,40}$", description="In event sources.")

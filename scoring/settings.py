@@ -6,12 +6,15 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.errors import SettingsError
+from ingestion.settings import ENV_PREFIX
 
 
 class ScoringSettings(BaseSettings):
     """What the API, the stream scorer and the reader need beyond `PlatformSettings`."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, env_prefix=ENV_PREFIX, env_ignore_empty=True
+    )
 
     api_host: str = Field("127.0.0.1", alias="LEADLINE_API_HOST", description="Address the API listens on.")
     api_port: int = Field(8080, alias="LEADLINE_API_PORT", ge=0, le=65535, description="Port of the API.")
