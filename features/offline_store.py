@@ -28,6 +28,7 @@ from feast.repo_config import FeastConfigBaseModel
 
 MICROSECOND = timedelta(microseconds=1)
 ROWS = "rows"  # the tag
+ROW = "number of the row"  # which no source's column is called
 
 
 class LakeOfflineStoreConfig(FeastConfigBaseModel):  # type: ignore[misc]  # Feast has no types
@@ -153,39 +154,32 @@ def _known(view: FeatureView, names: Sequence[str], asked: pd.DataFrame, at: pd.
         {
             **{key: pa.array(asked[name], from_pandas=True) for key, name in zip(keys, asked_as, strict=True)},
             "moment": pa.array(at.astype("datetime64[us, UTC]").astype("int64")),
-            "place": pa.array(range(len(asked)), pa.int64()),
+            "place": pa.array(np.arange(len(asked))),
         }
     )
-    alive = f"moment - known <= {view.ttl // MICROSECOND}" if view.ttl else "TRUE"
-    values = ", ".join(f"if({alive}, {_quoted(name)}, NULL) AS {_quoted(name)}" for name in names)
-    stamps = [*keys, "known", *(["stamped"] if source.created_timestamp_column else [])]  # what tells rows apart
-    created = f", {_quoted(source.created_timestamp_column)} AS stamped" if source.created_timestamp_column else ""
-    one_a_moment = (
-        f"QUALIFY row_number() OVER (PARTITION BY {_list(keys)}, known ORDER BY stamped DESC) = 1" if created else ""
-    )
+    alive = f"moment - newest.known <= {view.ttl // MICROSECOND}" if view.ttl else "TRUE"
+    values = ", ".join(f"if({alive}, source.{_quoted(name)}, NULL) AS {_quoted(name)}" for name in names)
+    stamp, created = source.timestamp_field, source.created_timestamp_column
+    same = f"PARTITION BY {_list([*keys, stamp])}"
+    one_a_moment = f"QUALIFY row_number() OVER ({same} ORDER BY {_quoted(created)} DESC) = 1" if created else ""
     # Which row is found out from keys and moments alone: what is sorted does not carry the values along.
     with _database(source) as database:
         database.register("asked", entities)
-        found = database.sql(
+        found: pa.Table = database.sql(
             f"""
-            WITH history AS NOT MATERIALIZED (
-                SELECT {_list([*keys, *names])}, epoch_us({_quoted(source.timestamp_field)}) AS known{created}
-                FROM source
-            ),
-            known AS NOT MATERIALIZED (
-                SELECT {_list(stamps)} FROM history
+            WITH known AS NOT MATERIALIZED (
+                SELECT {_list([*keys, ROW])}, epoch_us({_quoted(stamp)}) AS known FROM source
                 WHERE {" AND ".join(f"{_quoted(key)} IN (SELECT {_quoted(key)} FROM asked)" for key in keys)}
                 {one_a_moment}
             ),
             newest AS NOT MATERIALIZED (
-                SELECT asked.*, {_list(stamps[len(keys) :])} FROM asked ASOF LEFT JOIN known
+                SELECT place, moment, known, {_quoted(ROW)} FROM asked ASOF LEFT JOIN known
                 ON {" AND ".join(f"asked.{_quoted(key)} = known.{_quoted(key)}" for key in keys)} AND moment >= known
             )
-            SELECT place, {values} FROM newest LEFT JOIN history USING ({_list(stamps)}) ORDER BY place
+            SELECT {values} FROM newest LEFT JOIN source USING ({_quoted(ROW)}) ORDER BY place
             """  # noqa: S608 - names of the firm's own declarations, quoted
         ).to_arrow_table()
-    places = found["place"].to_numpy()
-    return found.filter(np.diff(places, prepend=-1) != 0)  # of rows that nothing tells apart, one
+    return found
 
 
 def _pulled(
@@ -205,7 +199,7 @@ def _pulled(
 
 
 def _database(source: DataSource) -> Any:
-    """DuckDB with the source's rows as the view `source`, its columns under their own and their mapped names."""
+    """DuckDB with the source's rows as the view `source`: columns under own and mapped names, and each row's number."""
     if not isinstance(source, FileSource):
         raise TypeError(f"{source.name} is a {type(source).__name__}; this store reads Parquet files and Delta tables")
     is_delta = isinstance(source.file_format, DeltaFormat)
@@ -213,15 +207,16 @@ def _database(source: DataSource) -> Any:
     # Extensions would be downloaded.
     config = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     database = duckdb.connect(":memory:", config=config)
-    database.register("stored", table)
-    if table.files and "://" not in source.path:  # DuckDB reads them faster itself, knowing how many rows there are
-        files = [f"{source.path}/{file}" if is_delta else file for file in table.files]
-        read = database.read_parquet(files, union_by_name=True, hive_partitioning=False)
-        if set(table.schema.names) <= set(read.columns):  # a partition's column is not in its files
-            database.unregister("stored")
-            read.create_view("stored")
+    files = [f"{source.path}/{file}" if is_delta else file for file in table.files if "://" not in source.path]
+    read = database.read_parquet(files, union_by_name=True, hive_partitioning=False) if files else None
+    if read is not None and set(table.schema.names) <= set(read.columns):  # a partition's column is not in its files
+        numbered = read.project(f"*, (file_index << 40) + file_row_number AS {_quoted(ROW)}")
+    else:
+        database.register("rows", table)
+        numbered = database.sql(f"SELECT *, row_number() OVER () AS {_quoted(ROW)} FROM rows")  # noqa: S608
+    numbered.create_view("stored")
     named = {name: name for name in table.schema.names}
-    named |= {shown: name for name, shown in source.field_mapping.items()}
+    named |= {shown: name for name, shown in source.field_mapping.items()} | {ROW: ROW}
     renamed = ", ".join(f"{_quoted(name)} AS {_quoted(shown)}" for shown, name in named.items())
     database.execute(f"CREATE VIEW source AS SELECT {renamed} FROM stored WHERE {source.tags.get(ROWS, 'TRUE')}")  # noqa: S608
     return database
