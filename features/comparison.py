@@ -150,7 +150,7 @@ class Comparison:
             return {}
         for events in heard.values():
             told += events or ()
-        newest = newest_told(told, self._engine)
+        newest = newest_told(told)
         features = recompute(told, as_of, self._features, self._engine)
         return {lead: values | _heard(newest.get(lead, {})) for lead, values in features.items()}
 

@@ -36,10 +36,8 @@ from ingestion.contracts.event import (
     LeadSplit,
     RecordKind,
     decode_event,
-    decode_merge,
-    decode_split,
 )
-from ingestion.contracts.forwards import part_origin
+from ingestion.contracts.forwards import decode_forwarding, part_origin
 from ingestion.kafka import Record, partition_for
 
 _BETWEEN_WORKERS = (RecordKind.HANDOVER, RecordKind.FORWARD)
@@ -282,10 +280,8 @@ class MicroBatch:
 
 def _decode(record: Record) -> Content:
     match record.headers.get("record"):
-        case RecordKind.MERGE:
-            return decode_merge(record.value)
-        case RecordKind.SPLIT:
-            return decode_split(record.value)
+        case RecordKind.MERGE | RecordKind.SPLIT as kind:
+            return decode_forwarding(kind, record.value)
         case RecordKind.HANDOVER:
             return decode_handover(record.value)
         case RecordKind.FORWARD:

@@ -2,6 +2,7 @@
 
 Invariant: nothing here folds. It shares with the stream what an event says (`features.activity`) and which features are
 declared (`features.feature_set`); windows, newest values and accounts are SQL. Equal results are therefore evidence.
+When a source last spoke is no feature, and a plain maximum here as there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from features.activity import Item, is_heard
 from features.clock import SECOND, micros
 from features.duck import ONE_MACHINE
 from features.engine import Database, Engine
-from features.facts import FACTS, Telling, Told, facts_of, table
+from features.facts import FACTS, Telling, Told, facts_of
 from features.feature_set import FeatureSet
 from features.language import Entity, Reading, reading_at
 from features.language.window import Hop
@@ -29,7 +30,6 @@ from ingestion.lake import events_path, read_forwardings
 
 Values = Mapping[str, float | None]
 
-HEARD = pa.schema([("lead", pa.string()), ("system", pa.string()), ("second", pa.int64())])
 _KNOWN = """
     leads AS (SELECT DISTINCT lead, home AS account FROM facts WHERE lead IS NOT NULL),
     accounts AS (SELECT DISTINCT account FROM facts WHERE account IS NOT NULL)"""
@@ -133,17 +133,13 @@ def recompute(
         return _by_lead(_answered(database, as_of, features), features)
 
 
-def newest_told(told: Iterable[Told], engine: Engine = ONE_MACHINE) -> dict[str, dict[str, int]]:
+def newest_told(told: Iterable[Told]) -> dict[str, dict[str, int]]:
     """The second of each source system's newest event about each lead, as `LeadState.sources` should have it."""
-    heard = (each for each in told if is_heard(each.event))
-    rows = [(each.lead, system_of(each.event.source), micros(each.event.time) // SECOND) for each in heard]
-    with engine.database() as database:
-        database.put("heard", table(HEARD, rows))
-        newest = "SELECT lead, system, max(second) AS newest FROM heard WHERE lead IS NOT NULL GROUP BY lead, system"
-        found = database.ask(newest)
     sources: dict[str, dict[str, int]] = {}
-    for lead, system, second in zip(*(found[name].to_pylist() for name in found.schema.names), strict=True):
-        sources.setdefault(lead, {})[system] = second
+    for each in told:
+        if each.lead is not None and is_heard(each.event):
+            newest, system = sources.setdefault(each.lead, {}), system_of(each.event.source)
+            newest[system] = max(newest.get(system, 0), micros(each.event.time) // SECOND)
     return sources
 
 

@@ -21,7 +21,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from ingestion.contracts.event import RecordKind, decode_merge, decode_split
+from ingestion.contracts.event import LeadMerged
+from ingestion.contracts.forwards import decode_forwarding
 from ingestion.contracts.raw import EVENTS_TOPIC
 from ingestion.kafka import Record
 from ingestion.lake import events_path
@@ -118,11 +119,10 @@ def _kin(database: Any) -> pa.Table:
 
 def _forwarded(kind: str, body: bytes) -> tuple[str, ...]:
     """The lead that has ended, and the partition keys of whoever it became."""
-    if kind == RecordKind.MERGE:
-        merge = decode_merge(body)
-        return merge.absorbed, merge.survivor_key
-    split = decode_split(body)
-    return split.lead, *(part.key for part in split.parts)
+    forwarding = decode_forwarding(kind, body)
+    if isinstance(forwarding, LeadMerged):
+        return forwarding.absorbed, forwarding.survivor_key
+    return forwarding.lead, *(part.key for part in forwarding.parts)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from ingestion.contracts.event import (
     decode_merge,
     decode_split,
 )
-from ingestion.contracts.forwards import Forwarding, ended
+from ingestion.contracts.forwards import Forwarding, ended, kind_of
 from ingestion.errors import LakeUnwritable
 from ingestion.lake_upkeep import PROPERTIES, Upkeep
 
@@ -166,7 +166,7 @@ def forwarding_row(forwarding: Forwarding, body: bytes) -> Row:
     raw, lead = forwarding.raw, ended(forwarding)
     merge = isinstance(forwarding, LeadMerged)
     return (
-        (RecordKind.MERGE if merge else RecordKind.SPLIT).value,
+        kind_of(forwarding).value,
         None,
         None,
         lead,

@@ -11,7 +11,8 @@ import pandas  # noqa: F401  # pyarrow loads it with its first array: at the sta
 from deltalake.exceptions import CommitFailedError
 from opentelemetry.trace import SpanKind, Tracer
 
-from ingestion.contracts.event import RecordKind, decode_merge, decode_split
+from ingestion.contracts.event import RecordKind
+from ingestion.contracts.forwards import decode_forwarding
 from ingestion.errors import Fenced
 from ingestion.kafka import AlignedConsumer, Record
 from ingestion.lake import EventsTable, Row, decode_envelope, event_row, forwarding_row
@@ -88,7 +89,7 @@ class LakeWriter:
                 event = decode_envelope(record.value)
                 row, stream, position = event_row(event, record.value), event.raw.stream, event.raw.position
             else:
-                ended = decode_merge(record.value) if kind == RecordKind.MERGE else decode_split(record.value)
+                ended = decode_forwarding(kind, record.value)
                 row, stream, position = forwarding_row(ended, record.value), ended.raw.stream, ended.position
             mark = f"{record.partition}|{kind}|{stream}"
             if position > raised.get(mark, self._mark(mark)):

@@ -19,11 +19,10 @@ from ingestion.contracts.event import (
     Event,
     EventData,
     EventType,
-    LeadMerged,
     RecordKind,
     encode_json,
 )
-from ingestion.contracts.forwards import Forwarding
+from ingestion.contracts.forwards import Forwarding, kind_of
 from ingestion.contracts.raw import IMPORTED, TRACEPARENT
 from ingestion.database import reading
 from ingestion.duplicates import Duplicate, Seen, key_of
@@ -156,8 +155,8 @@ class Pipeline:
         event = self._event(each, answer, key)
         outcome.emissions.append(Emission(RecordKind.EVENT, event.partitionkey, encode_json(event), milliseconds))
         for ended_key, forwarding in zip(answer.keys, answer.forwardings, strict=True):
-            kind = RecordKind.MERGE if isinstance(forwarding, LeadMerged) else RecordKind.SPLIT
-            outcome.emissions.append(Emission(kind, ended_key, encode_json(forwarding), milliseconds))
+            sent = Emission(kind_of(forwarding), ended_key, encode_json(forwarding), milliseconds)
+            outcome.emissions.append(sent)
             outcome.forwardings.append(forwarding)
         outcome.conflicts += answer.conflicts
         outcome.good.append(each.element)

@@ -2,23 +2,14 @@
 
 The invariant: what a client was told is stored survives `kill` and the next `start` on the same directory, and no
 broker outlives the process that started it. Nothing here speaks the Kafka protocol; the clients are in `ingestion`.
-
-    LeadlineError
-    └── BrokerError
-        ├── BrokerSetupError    something is missing on this machine: install it, or point to another cluster
-        └── BrokerStartError    Kafka was started and refused: its own words are in the message
 """
 
 import base64
-import hashlib
 import os
 import random
-import re
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -29,11 +20,9 @@ from typing import Protocol, Self
 
 from ingestion.kafka_mock import MockCluster
 from leadline.child import dying_with_us
-from leadline.errors import LeadlineError
+from leadline.errors import BrokerSetupError, BrokerStartError
+from leadline.kafka_installation import KAFKA_VERSION, find_java, kafka_jars, run_quietly, tail_of
 
-KAFKA_VERSION = "4.3.1"
-OLDEST_JAVA = 17
-POM = Path(__file__).resolve().parent.parent / "deploy" / "kafka" / "pom.xml"
 HOST = "127.0.0.1"
 
 # Below Linux's ephemeral range (32768 and up): the kernel never lends such a port to somebody's outgoing connection,
@@ -56,18 +45,6 @@ appender.file.strategy.max = 2
 rootLogger.level = warn
 rootLogger.appenderRef.file.ref = file
 """
-
-
-class BrokerError(LeadlineError):
-    """A broker cannot be had; the sentence says what, where and what to do next."""
-
-
-class BrokerSetupError(BrokerError):
-    """This machine lacks something the broker needs, or a chosen port is taken."""
-
-
-class BrokerStartError(BrokerError):
-    """Kafka was started and did not come up; the tail of its log is in the message."""
 
 
 class Broker(Protocol):
@@ -249,11 +226,11 @@ class KafkaBroker(_Stopping):
         # The leading letter: Kafka's tool would read an id that starts with a dash as an option.
         cluster = "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
         tool = [str(java), *self._java_options("256m"), "-cp", classpath, "kafka.tools.StorageTool"]
-        done = _run([*tool, "format", "-t", cluster, "-c", str(properties)])
+        done = run_quietly([*tool, "format", "-t", cluster, "-c", str(properties)])
         if done.returncode != 0:
             raise BrokerStartError(
                 f"Kafka could not format its storage in {self._directory / 'data'}: "
-                f"{_tail(done.stdout + done.stderr)}\nDelete that directory if it is left from another version."
+                f"{tail_of(done.stdout + done.stderr)}\nDelete that directory if it is left from another version."
             )
 
     def _launch(self, java: Path, classpath: str, properties: Path) -> subprocess.Popen[bytes]:
@@ -291,7 +268,7 @@ class KafkaBroker(_Stopping):
     def _said(self) -> str:
         """The end of what Kafka wrote, and where the whole of it is."""
         texts = [path.read_text(errors="replace") for path in self.log_file.parent.glob("*.log")]
-        return f"{_tail(chr(10).join(texts))}\nThe whole log: {self.log_file.parent}"
+        return f"{tail_of(chr(10).join(texts))}\nThe whole log: {self.log_file.parent}"
 
 
 def open_broker(directory: Path, *, port: int | None = None, say: Callable[[str], None] = print) -> Broker:
@@ -316,72 +293,6 @@ def open_broker(directory: Path, *, port: int | None = None, say: Callable[[str]
         )
         return MockBroker()
     return KafkaBroker(directory, port=port).start()
-
-
-def find_java() -> Path:
-    """The Java that runs the broker: `$JAVA_HOME/bin/java`, else the one on PATH.
-
-    Raises:
-        BrokerSetupError: there is none, or it is older than Java 17.
-    """
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-    advice = f"Install Java {OLDEST_JAVA} or newer (Debian: openjdk-17-jre-headless) or set KAFKA_BOOTSTRAP_SERVERS."
-    if found is None:
-        raise BrokerSetupError(f"No java in {f'{home}/bin (JAVA_HOME)' if home else 'PATH'}. {advice}")
-    said = _run([found, "-version"]).stderr
-    version = re.search(r'version "(?:1\.)?(\d+)', said)
-    if version is None or int(version[1]) < OLDEST_JAVA:
-        raise BrokerSetupError(f"{found} is {said.strip().splitlines()[0] if said.strip() else 'no Java'}. {advice}")
-    return Path(found)
-
-
-def kafka_jars() -> Path:
-    """The folder with Kafka's jars; the first call on a machine lets Maven fetch them (about 43 MB).
-
-    The folder is named by the version and by the pom's digest, and appears whole or not at all.
-
-    Raises:
-        BrokerSetupError: Maven is missing or could not fetch a jar.
-    """
-    if not POM.exists():
-        raise BrokerSetupError(f"{POM} is missing: run from a checkout of Leadline, or set KAFKA_BOOTSTRAP_SERVERS.")
-    digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    jars = _cache_folder() / f"kafka-{KAFKA_VERSION}-{digest}"
-    if jars.is_dir():
-        return jars
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise BrokerSetupError(
-            "Kafka's jars are not on this machine yet and Maven, which fetches them, is not on PATH. "
-            "Install it (Debian: maven) or set KAFKA_BOOTSTRAP_SERVERS."
-        )
-    jars.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=jars.parent, prefix=".fetching-") as workspace:
-        fetched = Path(workspace) / "jars"
-        copy = [maven, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
-        done = _run([*copy, "-DincludeScope=runtime", f"-DoutputDirectory={fetched}"])
-        if done.returncode != 0:
-            raise BrokerSetupError(
-                f"Maven could not fetch Kafka's jars named in {POM}: {_tail(done.stdout + done.stderr)}\n"
-                "Check the network and ~/.m2/settings.xml, or set KAFKA_BOOTSTRAP_SERVERS."
-            )
-        try:
-            fetched.rename(jars)
-        except OSError:
-            # Another process may have put the same jars there first: theirs are as good.
-            if not jars.is_dir():
-                raise
-    return jars
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def _cache_folder() -> Path:
-    """Outside the checkout, so that `make down` and a new clone do not fetch the jars again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "leadline"
 
 
 def _server_settings(data: Path, port: int, controller_port: int) -> dict[str, str]:
@@ -447,9 +358,3 @@ def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
-
-
-def _tail(text: str, lines: int = 15) -> str:
-    """The last lines of a log, on lines of their own."""
-    kept = [line for line in text.splitlines() if line.strip()][-lines:]
-    return "\n" + "\n".join(kept) if kept else "it wrote nothing"

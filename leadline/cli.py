@@ -15,7 +15,6 @@ from ingestion.contracts.event import EventType
 from ingestion.errors import IngestionError
 from ingestion.importer.known_at import KnownAt
 from leadline import environment, features_cli, identity_cli, quarantine_cli
-from leadline.broker import BrokerError
 from leadline.errors import LeadlineError
 from registry.errors import RegistryError
 from scoring.errors import ScoringError
@@ -365,6 +364,6 @@ def main() -> None:
     """Entry point: expected errors in one sentence, everything else with its traceback."""
     try:
         app()
-    except (IngestionError, RegistryError, ScoringError, GovernanceError, LeadlineError, BrokerError) as error:
+    except (IngestionError, RegistryError, ScoringError, GovernanceError, LeadlineError) as error:
         Console(stderr=True).print(f"[red]{type(error).__name__}[/red]: {error}", highlight=False)
         sys.exit(1)

@@ -26,7 +26,8 @@ from confluent_kafka.admin import AdminClient
 
 from features.engine import Engine
 from features.settings import offline_engine
-from leadline.broker import BrokerSetupError, open_broker
+from leadline.broker import open_broker
+from leadline.errors import BrokerSetupError
 
 # On busy cores scikit-learn's threads wait for one another longer than they work, here and in every process started.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

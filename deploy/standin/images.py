@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from deploy.shell import CommandError, run, say, succeeds
-from leadline.broker import kafka_jars
+from leadline.kafka_installation import kafka_jars
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from ingestion.contracts.event import Event, Identifier, LeadMerged, LeadSplit
+from ingestion.contracts.event import (
+    Event,
+    Identifier,
+    LeadMerged,
+    LeadSplit,
+    RecordKind,
+    decode_merge,
+    decode_split,
+)
 
 Forwarding = LeadMerged | LeadSplit
 PART = ">"  # in the name of an origin, between a lead and the part of it
@@ -17,6 +25,16 @@ PART = ">"  # in the name of an origin, between a lead and the part of it
 def ended(forwarding: Forwarding) -> str:
     """The lead id that is in use no longer."""
     return forwarding.absorbed if isinstance(forwarding, LeadMerged) else forwarding.lead
+
+
+def kind_of(forwarding: Forwarding) -> RecordKind:
+    """As what it is sent and stored."""
+    return RecordKind.MERGE if isinstance(forwarding, LeadMerged) else RecordKind.SPLIT
+
+
+def decode_forwarding(kind: str, body: bytes) -> Forwarding:
+    """What was sent or stored as one of `kind`."""
+    return decode_split(body) if kind == RecordKind.SPLIT else decode_merge(body)
 
 
 class Step(NamedTuple):

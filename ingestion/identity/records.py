@@ -14,12 +14,9 @@ from ingestion.contracts.event import (
     Identifier,
     IdentifierType,
     LeadSplit,
-    RecordKind,
-    decode_merge,
-    decode_split,
     encode_json,
 )
-from ingestion.contracts.forwards import Forwarding
+from ingestion.contracts.forwards import Forwarding, kind_of
 from ingestion.identity.evidence import Evidence, Observation
 from ingestion.identity.hashing import KeyedHash
 from ingestion.identity.ledger import NEVER, Changes, Conflict, Lead, Ledger, Node
@@ -196,11 +193,7 @@ def _not_on_record(connection: Connection, found: Sequence[Conflict]) -> dict[tu
 
 def _merge_row(key: str, forwarding: Forwarding) -> tuple[Any, ...]:
     raw, body = forwarding.raw, encode_json(forwarding)
-    where = raw.stream, raw.position, forwarding.number
+    sent = raw.stream, raw.position, forwarding.number, kind_of(forwarding).value, body
     if isinstance(forwarding, LeadSplit):
-        return forwarding.lead, key, forwarding.parts[0].lead, False, *where, RecordKind.SPLIT.value, body
-    return forwarding.absorbed, key, forwarding.survivor, forwarding.joined, *where, RecordKind.MERGE.value, body
-
-
-def forwarding_of(row: Any) -> Forwarding:
-    return decode_split(row.body) if row.kind == RecordKind.SPLIT else decode_merge(row.body)
+        return forwarding.lead, key, forwarding.parts[0].lead, False, *sent
+    return forwarding.absorbed, key, forwarding.survivor, forwarding.joined, *sent

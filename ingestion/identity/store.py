@@ -18,7 +18,7 @@ from ingestion.contracts.event import (
     Claim,
     Identifier,
 )
-from ingestion.contracts.forwards import Forwarding
+from ingestion.contracts.forwards import Forwarding, decode_forwarding
 from ingestion.database import reading
 from ingestion.identity.evidence import ACCOUNT_RULE, RULING_RULE, Evidence, Observation, Witness
 from ingestion.identity.hashing import KeyedHash
@@ -29,7 +29,6 @@ from ingestion.identity.records import (
     LEADS_OF,
     NODES,
     WITHDRAWALS_AT,
-    forwarding_of,
     identifier_of,
     load,
     take_nodes,
@@ -175,7 +174,9 @@ class IdentityStore:
         found: dict[Place, list[tuple[str, Forwarding]]] = {}
         for row in connection.execute(_CAUSED, asked):
             if (row.stream, row.position) in wanted:
-                found.setdefault((row.stream, row.position), []).append((row.absorbed_key, forwarding_of(row)))
+                found.setdefault((row.stream, row.position), []).append(
+                    (row.absorbed_key, decode_forwarding(row.kind, row.body))
+                )
         return found
 
     def _load(
@@ -260,7 +261,7 @@ class IdentityStore:
                 Edge(b.a, b.b, b.rule, b.evidence, b.stream, b.position, (min(b.a, b.b), max(b.a, b.b)) in withdrawn)
                 for b in bonds
             ),
-            tuple(forwarding_of(row) for row in absorbed),
+            tuple(decode_forwarding(row.kind, row.body) for row in absorbed),
         )
 
     def at(self, lead: str, moment: datetime) -> tuple[Past, ...]:
@@ -300,7 +301,7 @@ class IdentityStore:
             mine = select(identifiers.c.hash).where(identifiers.c.lead == now.lead)
             reached = _ever_reached(connection, connection.execute(mine).scalars().all())
             ids = sorted(row.id for row in connection.execute(LEADS_OF, {"hashes": reached}))
-            return ids, [forwarding_of(row) for row in connection.execute(_ENDED, {"leads": ids})]
+            return ids, [decode_forwarding(row.kind, row.body) for row in connection.execute(_ENDED, {"leads": ids})]
 
     def known(self, prefix: str) -> tuple[Identifier, ...]:
         """The identifiers whose hash begins with `prefix`, at most ten."""

@@ -9,7 +9,7 @@ from concurrent.futures import wait
 from typing import Any
 
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic, TopicMetadata
 
 from ingestion.contracts.raw import IDENTITY_TOPIC
 from ingestion.errors import Retry, SettingsError
@@ -41,10 +41,10 @@ _COMPACTED = {"cleanup.policy": "compact"}
 def create_topics(bootstrap: str, partitions: dict[str, int]) -> None:
     """Make the topics that are missing, with that many partitions; leaves existing ones as they are.
 
-    Blocks until every one can be written to. Raises `Retry` if the broker does not manage in time.
+    Blocks until every one can be written to. Raises `Retry` if nobody answers, or does not manage in time.
     """
     admin = AdminClient({"bootstrap.servers": bootstrap}, logger=log)
-    cluster = admin.list_topics(timeout=PATIENCE_SECONDS)
+    cluster = _cluster(admin, bootstrap)
     missing = set(partitions) - set(cluster.topics)
     if (cluster.cluster_id or "").startswith(_MOCK):
         missing.clear()  # it never answers a request to create; asking about a topic, as below, makes it
@@ -64,7 +64,7 @@ def create_topics(bootstrap: str, partitions: dict[str, int]) -> None:
             raise Retry(f"topic {name}: the broker did not answer in {PATIENCE_SECONDS:.0f} s") from None
     deadline = time.monotonic() + PATIENCE_SECONDS
     for name in partitions:
-        while not _is_ready(admin, name):
+        while not _is_ready(_cluster(admin, bootstrap, name).topics[name]):
             if time.monotonic() > deadline:
                 raise Retry(f"topic {name} has no leader for every partition after {PATIENCE_SECONDS:.0f} s")
             time.sleep(0.02)
@@ -73,15 +73,19 @@ def create_topics(bootstrap: str, partitions: dict[str, int]) -> None:
 def partition_count(bootstrap: str, topic: str) -> int:
     """How many partitions `topic` has. Raises `SettingsError` if there is no such topic, `Retry` if nobody answers."""
     admin = AdminClient({"bootstrap.servers": bootstrap}, logger=log)
+    found = _cluster(admin, bootstrap, topic).topics[topic]
+    if found.error is not None or not found.partitions:
+        raise SettingsError(f"topic {topic} is not on {bootstrap}: run `leadline init`, or create it")
+    return len(found.partitions)
+
+
+def _cluster(admin: AdminClient, bootstrap: str, topic: str | None = None) -> ClusterMetadata:
     try:
-        found = admin.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
+        return admin.list_topics(topic, timeout=PATIENCE_SECONDS)
     except KafkaException as error:
         raise Retry(
             f"no broker answers at {bootstrap} ({error.args[0].str()}): start one, or set KAFKA_BOOTSTRAP_SERVERS"
         ) from error
-    if found.error is not None or not found.partitions:
-        raise SettingsError(f"topic {topic} is not on {bootstrap}: run `leadline init`, or create it")
-    return len(found.partitions)
 
 
 class Lags:
@@ -185,6 +189,5 @@ def topic_is_drained(bootstrap: str, group: str, topic: str) -> bool:
     return group_lag(bootstrap, group, [topic]) == 0
 
 
-def _is_ready(admin: AdminClient, topic: str) -> bool:
-    found = admin.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic]
-    return found.error is None and bool(found.partitions) and all(p.leader >= 0 for p in found.partitions.values())
+def _is_ready(topic: TopicMetadata) -> bool:
+    return topic.error is None and bool(topic.partitions) and all(p.leader >= 0 for p in topic.partitions.values())

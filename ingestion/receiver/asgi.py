@@ -27,7 +27,8 @@ from ingestion.receiver.connections import Connection
 from ingestion.receiver.forms import around_form, is_plain_form, thanks
 from ingestion.receiver.limits import AddressList, Delivered
 from ingestion.receiver.request import Answer, Refused, Request
-from ingestion.receiver.signatures import WINDOW, WriteKey
+from ingestion.receiver.shared_keys import WriteKey
+from ingestion.receiver.signatures import WINDOW
 from ingestion.tracing import continued, traced
 
 log = logging.getLogger(__name__)

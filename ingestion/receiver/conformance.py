@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from ingestion.receiver.connections import Connection
 from ingestion.receiver.examples import FORM, example
 from ingestion.receiver.request import Request
-from ingestion.receiver.signatures import WINDOW, Anyone, BodyKey, Hmac, HubSpot, SendGrid, WriteKey
+from ingestion.receiver.shared_keys import Anyone, BodyKey, WriteKey
+from ingestion.receiver.signatures import WINDOW, Hmac, HubSpot, SendGrid
 
 PATIENCE_SECONDS = 10.0
 _BEYOND = WINDOW.total_seconds() + 30

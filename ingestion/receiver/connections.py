@@ -27,7 +27,7 @@ from ingestion.decode import DEFAULT_ACCOUNT, MAX_BYTES
 from ingestion.errors import SettingsError
 from ingestion.receiver.limits import AddressList, Bucket
 from ingestion.receiver.senders import SENDERS, Sender
-from ingestion.receiver.signatures import WriteKey
+from ingestion.receiver.shared_keys import WriteKey
 from ingestion.sources import ADAPTERS
 from ingestion.sources.adapter import Adapter
 

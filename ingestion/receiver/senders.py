@@ -14,20 +14,8 @@ from types import MappingProxyType
 from urllib.parse import parse_qs
 
 from ingestion.receiver.request import Answer, Refused, Request
-from ingestion.receiver.signatures import (
-    Anyone,
-    BodyKey,
-    HeaderKey,
-    Hmac,
-    HubSpot,
-    Organization,
-    Scheme,
-    SendGrid,
-    UrlKey,
-    WriteKey,
-    from_hex,
-    from_standard_webhooks,
-)
+from ingestion.receiver.shared_keys import Anyone, BodyKey, HeaderKey, Organization, UrlKey, WriteKey
+from ingestion.receiver.signatures import Hmac, HubSpot, Scheme, SendGrid, from_hex, from_standard_webhooks
 
 Handshake = Callable[[Request, bytes | None], Answer]  # the request and the connection's verify token
 

@@ -1,4 +1,5 @@
-"""How senders prove who they are: one class a way, each able to check a request and to sign one.
+"""How senders prove who they are by signing what they send: one class a way, each able to check a request and to sign
+one.
 
 Invariant: checks run over the raw bytes, compare in constant time, try every valid secret (two while one is being
 rotated), and refuse a stamp more than `WINDOW` away from our clock in either direction.
@@ -15,8 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Literal, Protocol
-from urllib.parse import parse_qs
+from typing import Literal, Protocol
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -51,18 +51,20 @@ class Scheme(Protocol):
         """Raise `ValueError` for a secret that cannot be one of this scheme's."""
 
 
-def _refuse(reason: str) -> Refused:
+def refuse(reason: str) -> Refused:
+    """The answer to who has not proved who they are."""
     return Refused(401, reason)
 
 
-def _require(matches: Iterable[bool], what: str) -> None:
+def require_match(matches: Iterable[bool], what: str) -> None:
+    """Raise `Refused` unless one matches; `what` was compared."""
     if not any(list(matches)):  # all are compared, so that the time taken tells nothing about which
-        raise _refuse(f"{what} does not match any secret of this connection")
+        raise refuse(f"{what} does not match any secret of this connection")
 
 
 def _require_fresh(stamp: float, now: float, what: str) -> None:
     if not abs(now - stamp) <= WINDOW.total_seconds():
-        raise _refuse(f"{what} is more than {WINDOW.total_seconds():.0f} s away from the receiver's clock")
+        raise refuse(f"{what} is more than {WINDOW.total_seconds():.0f} s away from the receiver's clock")
 
 
 def _seconds(text: str) -> float:
@@ -70,7 +72,7 @@ def _seconds(text: str) -> float:
     try:
         return datetime.fromisoformat(text).astimezone(UTC).timestamp() if "T" in text else float(text)
     except (ValueError, OverflowError):
-        raise _refuse("the time stamp cannot be read") from None
+        raise refuse("the time stamp cannot be read") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +102,14 @@ class Hmac:
         name = self.header.decode()
         given = [one.removeprefix(self.prefix).encode("latin-1") for one in request.header(self.header).split()]
         if not given:
-            raise _refuse(f"the header {name} is missing")
+            raise refuse(f"the header {name} is missing")
         signed = [self._signed(request)]
         if self.stamp_header:
             _require_fresh(_seconds(request.header(self.stamp_header)), now, self.stamp_header.decode())
         elif self.first_of_batch and (first := _first_element(request.body)):
             signed.append(first)
         expected = [self._digest(secret, text) for secret in secrets for text in signed]
-        _require((hmac.compare_digest(one, other) for one in given[:8] for other in expected), name)
+        require_match((hmac.compare_digest(one, other) for one in given[:8] for other in expected), name)
 
     def sign(self, request: Request, secret: bytes, now: float) -> Request:
         """See `Scheme.sign`."""
@@ -178,16 +180,16 @@ class HubSpot:
             given = request.headers[b"x-hubspot-signature-v3"]
             signed = [self._v3(request, uri, stamp) for uri in dict.fromkeys((request.uri, _decoded(request.uri)))]
             expected = [base64.b64encode(hmac.digest(secret, text, "sha256")) for secret in secrets for text in signed]
-            _require((hmac.compare_digest(given, one) for one in expected), "x-hubspot-signature-v3")
+            require_match((hmac.compare_digest(given, one) for one in expected), "x-hubspot-signature-v3")
             return
         given = request.headers.get(b"x-hubspot-signature", b"")
         if not given:
-            raise _refuse("neither x-hubspot-signature-v3 nor x-hubspot-signature was sent")
+            raise refuse("neither x-hubspot-signature-v3 nor x-hubspot-signature was sent")
         before = b""
         if request.header(b"x-hubspot-signature-version") == "v2":
             before = f"{request.method}{request.uri}".encode()
         expected = [hashlib.sha256(secret + before + request.body).hexdigest().encode() for secret in secrets]
-        _require((hmac.compare_digest(given, one) for one in expected), "x-hubspot-signature")
+        require_match((hmac.compare_digest(given, one) for one in expected), "x-hubspot-signature")
 
     def sign(self, request: Request, secret: bytes, now: float) -> Request:
         """See `Scheme.sign`; v3."""
@@ -227,9 +229,9 @@ class SendGrid:
         try:
             signature = base64.b64decode(request.header(self.signature), validate=True)
         except binascii.Error:
-            raise _refuse(f"{self.signature.decode()} is no base64") from None
+            raise refuse(f"{self.signature.decode()} is no base64") from None
         signed = stamp.encode("latin-1") + request.body
-        _require((_verifies(key, signature, signed) for key in secrets), self.signature.decode())
+        require_match((_verifies(key, signature, signed) for key in secrets), self.signature.decode())
 
     def sign(self, request: Request, secret: bytes, now: float) -> Request:
         """See `Scheme.sign`; `secret` is the private key."""
@@ -258,159 +260,3 @@ def _public_key(encoded: bytes) -> ec.EllipticCurvePublicKey:
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise ValueError("expected an elliptic-curve public key, as SendGrid's settings page shows it")
     return key
-
-
-class _Shared:
-    """A secret that is sent along, in one place or another."""
-
-    needs_secret = True
-    stamped = False
-
-    def check(self, request: Request, secrets: Secrets, now: float) -> None:
-        """See `Scheme.check`."""
-        given = self.given(request).encode("utf-8", "replace")
-        if not given:
-            raise _refuse(f"{self.place} is missing")
-        _require((hmac.compare_digest(given, secret) for secret in secrets), self.place)
-
-    place: str
-
-    def given(self, request: Request) -> str:
-        """What was sent; empty if nothing was."""
-        raise NotImplementedError
-
-    def require_form(self, secret: bytes) -> None:
-        """See `Scheme.require_form`; any string will do."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderKey(_Shared):
-    """A secret in a header, `Authorization: Bearer …` unless said otherwise."""
-
-    header: bytes = b"authorization"
-    prefix: str = "Bearer "
-
-    @property
-    def place(self) -> str:  # type: ignore[override]
-        """The header's name."""
-        return f"the header {self.header.decode()}"
-
-    def given(self, request: Request) -> str:
-        """See `_Shared.given`."""
-        value = request.header(self.header)
-        return value[len(self.prefix) :] if value.lower().startswith(self.prefix.lower()) else ""
-
-    def sign(self, request: Request, secret: bytes, now: float) -> Request:
-        """See `Scheme.sign`."""
-        return replace(request, headers={**request.headers, self.header: self.prefix.encode() + secret})
-
-
-@dataclass(frozen=True, slots=True)
-class UrlKey(_Shared):
-    """A secret in the address, `?key=…`, for senders who can do nothing else."""
-
-    place = "the parameter key of the address"
-
-    def given(self, request: Request) -> str:
-        """See `_Shared.given`."""
-        return parse_qs(request.query, max_num_fields=100).get("key", [""])[0]
-
-    def sign(self, request: Request, secret: bytes, now: float) -> Request:
-        """See `Scheme.sign`."""
-        return replace(request, query=f"key={secret.decode()}")
-
-
-@dataclass(frozen=True, slots=True)
-class BodyKey(_Shared):
-    """A secret in a field of the JSON body."""
-
-    field: str
-
-    @property
-    def place(self) -> str:  # type: ignore[override]
-        """The field's name."""
-        return f"the field {self.field} of the body"
-
-    def given(self, request: Request) -> str:
-        """See `_Shared.given`."""
-        return field_of(request.body, self.field)
-
-    def sign(self, request: Request, secret: bytes, now: float) -> Request:
-        """See `Scheme.sign`."""
-        return replace(request, body=with_field(request.body, self.field, secret))
-
-
-@dataclass(frozen=True, slots=True)
-class WriteKey(_Shared):
-    """Segment's write key: the user name of Basic authentication, else `writeKey` in the body."""
-
-    place = "the write key"
-
-    def given(self, request: Request) -> str:
-        """See `_Shared.given`."""
-        kind, _, credentials = request.header(b"authorization").partition(" ")
-        if kind.lower() != "basic":
-            return field_of(request.body, "writeKey")
-        try:
-            return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-
-    def sign(self, request: Request, secret: bytes, now: float) -> Request:
-        """See `Scheme.sign`."""
-        basic = b"Basic " + base64.b64encode(secret + b":")
-        return replace(request, headers={**request.headers, b"authorization": basic})
-
-
-@dataclass(frozen=True, slots=True)
-class Organization(_Shared):
-    """Salesforce's organisation id in an outbound message: all that it offers beside client certificates and the
-    allow-list of addresses. Both should be set too. The 15- and the 18-character form are the same id.
-    """
-
-    place = "OrganizationId"
-
-    def given(self, request: Request) -> str:
-        """See `_Shared.given`."""
-        found = re.search(rb"<(?:\w+:)?OrganizationId>\s*([A-Za-z0-9]{15,18})\s*</", request.body[:4096])
-        return "" if found is None else found[1].decode()[:15]
-
-    def check(self, request: Request, secrets: Secrets, now: float) -> None:
-        """See `Scheme.check`."""
-        _Shared.check(self, request, [secret[:15] for secret in secrets], now)
-
-    def sign(self, request: Request, secret: bytes, now: float) -> Request:
-        """See `Scheme.sign`."""
-        return replace(request, body=request.body.replace(b"{organization}", secret))
-
-
-@dataclass(frozen=True, slots=True)
-class Anyone:
-    """No proof: a website's visitors hold no secret. Origins, rates and addresses are what limits them."""
-
-    needs_secret = False
-    stamped = False
-
-    def check(self, request: Request, secrets: Secrets, now: float) -> None:
-        """See `Scheme.check`."""
-
-    def sign(self, request: Request, secret: bytes, now: float) -> Request:
-        """See `Scheme.sign`."""
-        return request
-
-    def require_form(self, secret: bytes) -> None:
-        """See `Scheme.require_form`."""
-
-
-def field_of(body: bytes, name: str) -> str:
-    """A string of the body's JSON object; empty for whatever is not there or is no string."""
-    try:
-        found: Any = msgspec.json.decode(body, type=dict[str, msgspec.Raw]).get(name)
-        return "" if found is None else msgspec.json.decode(found, type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-
-
-def with_field(body: bytes, name: str, value: bytes) -> bytes:
-    """The body's JSON object with one string more."""
-    return msgspec.json.encode(msgspec.json.decode(body) | {name: value.decode()})

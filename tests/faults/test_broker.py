@@ -15,7 +15,8 @@ from ingestion.app import INGESTION_GROUP
 from ingestion.contracts.raw import EVENTS_TOPIC, RAW_TOPICS
 from ingestion.errors import OffsetLost
 from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics, partition_for
-from leadline.broker import BrokerSetupError, KafkaBroker
+from leadline.broker import KafkaBroker
+from leadline.errors import BrokerSetupError
 from tests.conftest import missing, tries, wait_until
 from tests.faults.plant import INGESTING, TIMEOUT, Plant, pause
 from tests.ingestion.test_worker import Stage

@@ -21,7 +21,8 @@ from ingestion.contracts.raw import RAW_TOPICS
 from ingestion.kafka import create_topics, read_topic
 from ingestion.receiver.request import Request
 from ingestion.receiver.senders import SENDERS
-from leadline.broker import BrokerSetupError, KafkaBroker
+from leadline.broker import KafkaBroker
+from leadline.errors import BrokerSetupError
 from tests.conftest import free_port, missing, tries, wait_until
 
 SECRET = b"0123456789abcdef"

@@ -12,14 +12,9 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from leadline.broker import (
-    BrokerSetupError,
-    BrokerStartError,
-    ExternalBroker,
-    KafkaBroker,
-    find_java,
-    open_broker,
-)
+from leadline.broker import ExternalBroker, KafkaBroker, open_broker
+from leadline.errors import BrokerSetupError, BrokerStartError
+from leadline.kafka_installation import find_java
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from ingestion.receiver.request import Refused, Request
 from ingestion.receiver.senders import SENDERS
-from ingestion.receiver.signatures import WINDOW, Hmac, HubSpot, Organization, SendGrid, WriteKey
+from ingestion.receiver.shared_keys import Organization, WriteKey
+from ingestion.receiver.signatures import WINDOW, Hmac, HubSpot, SendGrid
 from tests.ingestion.receiver.keys import SECRETS, keys
 
 NOW = 1_780_000_000.0
