@@ -142,7 +142,10 @@ def feast_serve(settings: PlatformSettings, home: Path, port: int) -> Server:
 
 @contextmanager
 def started(servers: Sequence[Server], home: Path, **environment: str) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """The servers' processes, ready; stopped at the end. Raises `StackError` if one does not answer in time."""
+    """The servers' processes, ready; stopped at the end. `StackError` if one does not start or its port is taken."""
+    for server in servers:
+        if answers(server.port, server.path):  # it would be measured in the place of ours
+            raise StackError(f"port {server.port} is taken, perhaps by a {server.name} that outlived its run: stop it")
     path = f"{BINARIES}{os.pathsep}{os.environ['PATH']}"
     processes: list[subprocess.Popen[bytes]] = []
     try:

@@ -30,7 +30,7 @@ from leadline.setup import PARTITIONS
 
 OURS, QUIX = "leadline", "Quix Streams and feast push"
 QUIX_GROUP, QUIX_EVENTS = "quix-feast", "events.quix"
-CHECKPOINT_SECONDS = "0.1"
+CHECKPOINT_SECONDS = "0.02"  # the best for it of 0.02, 0.05, 0.1 and 0.2, each measured
 _ROOT = Path(__file__).parents[1]
 
 

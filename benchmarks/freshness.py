@@ -26,7 +26,7 @@ from ingestion.kafka import DurableProducer
 from ingestion.settings import PlatformSettings
 from leadline.errors import LeadlineError
 
-WARM_UP_SECONDS, SECONDS = 3, 10
+WARM_UP_SECONDS, SECONDS = 10, 10  # a broker that has just started answers late for some seconds
 FLOOR_MS, AIM_MS = 1_000, 100
 TIMES_FLOOR, TIMES_AIM = 10, 20  # fresher than the other
 

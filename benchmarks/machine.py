@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 TICKS = os.sysconf("SC_CLK_TCK")
+_CORES = sorted(os.sched_getaffinity(0))
 _OURS = ("LEADLINE_", "KAFKA_", "MLFLOW_")
 
 
@@ -84,10 +85,9 @@ def peak_bytes(pid: int) -> int:
 
 @contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """What this thread does and starts in the `with` block runs on one core, where there are several."""
+    """What this thread does and starts in the `with` block runs on one of the cores that the program was given."""
     before = os.sched_getaffinity(0)
-    if len(before) > 1:
-        os.sched_setaffinity(0, {sorted(before)[core % len(before)]})
+    os.sched_setaffinity(0, {_CORES[core % len(_CORES)]})
     try:
         yield
     finally:

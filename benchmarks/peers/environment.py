@@ -12,10 +12,16 @@ UV = Path(__file__).parents[2] / ".venv" / "tools" / "bin" / "uv"
 
 
 def environment(peer: str, folder: Path) -> Path:
-    """The `bin` folder of the peer's virtual environment below `folder`; made if missing, in about ten seconds."""
+    """The `bin` folder of the peer's virtual environment below `folder`; made if missing, in about ten seconds.
+
+    Raises:
+        LeadlineError: it cannot be made.
+    """
     target, requirements = folder / peer, HERE / peer / "requirements.txt"
     made = target / "complete"
     if not made.exists() or made.read_text() != requirements.read_text():
+        if not UV.exists():
+            raise LeadlineError(f"{UV}, which makes the environment of {peer}, is missing: run `make setup`")
         commands = (
             [str(UV), "venv", "--quiet", "--clear", str(target)],
             [
