@@ -13,16 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.request import urlopen
 
 from deploy.engine import docker_engine
 from deploy.shell import CommandError, say, wait_until
 from deploy.stack import ROOT, Stack, require
 from deploy.standin.images import provide_images
+from features.definitions import LEAD_SCORING
 from ingestion.contracts.event import SCHEMA
 
 _STORES = ("kafka", "postgres", "redis")
 _PROCESSES = ("mlflow", "features", "ingest", "receiver", "hydrate", "api")
-_OUTWARD = ("receiver", "hydrate")  # they talk to the internet, and must hold none of the platform's keys
+_KEYLESS = ("receiver", "hydrate", "catalogue")  # they meet the outside, and must hold no key
 _KEYS = {"LEADLINE_IDENTITY_KEY", "LEADLINE_MASTER_KEY", "LEADLINE_API_KEYS", "LEADLINE_ONLINE_STORE"}
 _ANSWER_FIELDS = {"id", "score", "tier", "route", "model", "policy"}
 
@@ -62,6 +64,8 @@ def _scenario(stack: Stack, *, people: int) -> None:
     with _step("starting every service and waiting until all are healthy"):
         stack.compose("up", "--detach", "--wait", "--wait-timeout", "300")
     _check_hardening(stack)
+    with _step("looking at what is declared, on Feast's pages"):
+        _shows_declarations(stack)
     with _step(f"publishing the demo company's year ({people} people)"):
         stack.job("seed", "demo-company", "publish", "--leads", str(people))
     with _step("waiting until every event is served, scored and recorded"):
@@ -116,10 +120,17 @@ def _check_hardening(stack: Stack) -> None:
         if service != "init":
             require(state["State"].get("Health", {}).get("Status") == "healthy", f"{service}: is not healthy")
         given = {variable.partition("=")[0] for variable in config["Env"]}
-        require(service not in _OUTWARD or not given & _KEYS, f"{service}: was given {given & _KEYS}")
-    require(set(_OUTWARD) <= stack.states().keys(), f"not all of {_OUTWARD} run")
+        require(service not in _KEYLESS or not given & _KEYS, f"{service}: was given {given & _KEYS}")
+    require(set(_KEYLESS) <= stack.states().keys(), f"not all of {_KEYLESS} run")
     kept = stack.compose("exec", "--no-TTY", "api", "ls", "-A", "/var/lib/leadline").split()
     require("secrets.env" not in kept, "secrets that the environment brings were written to the volume `home`")
+
+
+def _shows_declarations(stack: Stack) -> None:
+    address = f"http://127.0.0.1:{stack.catalogue_port}/api/v1/entities?project={LEAD_SCORING.service}"
+    with urlopen(address, timeout=30) as answer:
+        shown = {entity["spec"]["name"] for entity in json.load(answer)["entities"]}
+    require({"lead", "account"} <= shown, f"the pages show the entities {shown or 'none'}")
 
 
 def _leads(stack: Stack) -> list[str]:

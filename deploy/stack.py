@@ -49,7 +49,7 @@ class Stack:
         """
         self._api_key = secrets.token_urlsafe(32)
         self._webhook_secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
-        self.api_port, self.receiver_port = _free_port(), _free_port()
+        self.api_port, self.receiver_port, self.catalogue_port = _free_port(), _free_port(), _free_port()
         self._folder = folder
         (folder / "connections.toml").write_text(_CONNECTIONS)
         (folder / "connections.env").write_text(f"WEBHOOK_SECRET={self._webhook_secret}\n")
@@ -75,9 +75,10 @@ class Stack:
             "LEADLINE_CONNECTIONS": str(self._folder / "connections.toml"),
             "LEADLINE_CONNECTION_SECRETS": str(self._folder / "connections.env"),
             "LEADLINE_FETCH_SECRETS": str(self._folder / "fetch.env"),
-            "COMPOSE_PROFILES": "hydration",
+            "COMPOSE_PROFILES": "hydration,catalogue",
             "PUBLISHED_API_PORT": str(self.api_port),
             "PUBLISHED_RECEIVER_PORT": str(self.receiver_port),
+            "PUBLISHED_CATALOGUE_PORT": str(self.catalogue_port),
             "PUBLISHED_MLFLOW_PORT": str(_free_port()),
         }
 
