@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic, TopicM
 
 from ingestion.contracts.raw import IDENTITY_TOPIC
 from ingestion.errors import Retry, SettingsError
+from ingestion.kafka.asking import answered
 from ingestion.kafka.producer import MAX_MESSAGE_BYTES
 
 log = logging.getLogger(__name__)
@@ -25,15 +26,6 @@ _EVERY_TOPIC = {
     # it would be deleted before it is read. Operators set a retention per topic once history is in.
     "retention.ms": "-1",
 }
-# A broker that has just started finds its groups' coordinators first.
-_STARTING = frozenset(
-    (
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError._WAIT_COORD,
-    )
-)
 _MOCK = "mockCluster"  # how librdkafka's in-process cluster calls itself
 _COMPACTED = {"cleanup.policy": "compact"}
 
@@ -111,11 +103,12 @@ class Lags:
         if group not in self._groups:
             self._groups[group] = _outsider(self._bootstrap, group)
         consumer = self._groups[group]
-        try:
+
+        def committed() -> Any:
             known = consumer.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic].partitions
-            places = consumer.committed([TopicPartition(topic, number) for number in known], timeout=PATIENCE_SECONDS)
-        except KafkaException as error:
-            raise Retry(f"group {group} on {topic}: {error.args[0].str()}; try again") from error
+            return consumer.committed([TopicPartition(topic, number) for number in known], timeout=PATIENCE_SECONDS)
+
+        places = answered(committed, f"where group {group} is on {topic}", PATIENCE_SECONDS)
         return {place.partition: place.offset for place in places if place.offset >= 0}
 
     def has_members(self, group: str) -> bool:
@@ -166,22 +159,17 @@ def _outsider(bootstrap: str, group: str) -> Consumer:
 
 def _lag(consumer: Consumer, group: str, topics: Iterable[str]) -> int:
     names = list(topics)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            known = consumer.list_topics(timeout=PATIENCE_SECONDS).topics
-            places = [
-                TopicPartition(name, number) for name in names if name in known for number in known[name].partitions
-            ]
-            lag = 0
-            for place in consumer.committed(places, timeout=PATIENCE_SECONDS) if places else []:
-                low, high = consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)
-                lag += max(0, high - max(low, place.offset))
-            return lag
-        except KafkaException as error:
-            if error.args[0].code() not in _STARTING or time.monotonic() > deadline:
-                raise Retry(f"lag of group {group} on {', '.join(names)}: {error.args[0].str()}") from error
-            time.sleep(0.05)
+
+    def lag() -> int:
+        known = consumer.list_topics(timeout=PATIENCE_SECONDS).topics
+        places = [TopicPartition(name, number) for name in names if name in known for number in known[name].partitions]
+        behind = 0
+        for place in consumer.committed(places, timeout=PATIENCE_SECONDS) if places else []:
+            low, high = consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)
+            behind += max(0, high - max(low, place.offset))
+        return behind
+
+    return answered(lag, f"lag of group {group} on {', '.join(names)}", PATIENCE_SECONDS)
 
 
 def topic_is_drained(bootstrap: str, group: str, topic: str) -> bool:

@@ -20,12 +20,12 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ingestion.errors import OffsetLost, Retry
+from ingestion.kafka.asking import Answer, answered
 from ingestion.kafka.record import Partition, Record, record_of
 
 log = logging.getLogger(__name__)
 
 QUERY_SECONDS = 20.0
-_ASK_AGAIN_SECONDS = 0.1
 FETCH_RECORDS = 10_000
 MAX_BUFFERED_BYTES = 64 * 1024 * 1024
 MAX_BYTES_AT_ONCE = 32 * 1024 * 1024  # a poll returns at most this and one record: reading makes several times of it
@@ -41,7 +41,6 @@ _REBALANCING = frozenset(
         KafkaError._ASSIGNMENT_LOST,
     )
 )
-_ELECTING = frozenset((KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION))
 
 
 class _Lane:
@@ -199,7 +198,8 @@ class AlignedConsumer:
 
     def beginning(self, topic: str, partition: int) -> int:
         """The earliest offset that the broker holds of a partition. Blocks for a round trip."""
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=QUERY_SECONDS)
+        at = TopicPartition(topic, partition)
+        low, _ = self._ask(lambda: self._consumer.get_watermark_offsets(at, timeout=QUERY_SECONDS))
         return int(low)
 
     def lag(self) -> int:
@@ -352,17 +352,8 @@ class AlignedConsumer:
             lanes[each.topic, each.partition] = _Lane(next_, high)
         return lanes
 
-    def _ask(self, question: Callable[[], Any]) -> Any:
-        """The broker's answer, asked for again while a partition's leader is being elected, as after its creation."""
-        deadline = time.monotonic() + QUERY_SECONDS
-        while True:
-            try:
-                return question()
-            except KafkaException as error:
-                if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
-                    said = error.args[0].str()
-                    raise Retry(f"group {self._group}: where to start is unknown: {said}") from error
-            time.sleep(_ASK_AGAIN_SECONDS)
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        return answered(question, f"group {self._group}: where to start is unknown", QUERY_SECONDS)
 
     def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._on_revoked is not None:

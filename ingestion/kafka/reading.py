@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from ingestion.errors import Retry
+from ingestion.kafka.asking import Answer, answered
 from ingestion.kafka.record import Record, record_of
 
 log = logging.getLogger(__name__)
@@ -26,11 +28,15 @@ def scan_topic(bootstrap: str, topic: str, since: datetime | None = None) -> Gen
         since: an aware moment; what lies before the first record of this time or later is left out.
 
     Raises:
-        Retry: the broker refused.
+        Retry: the broker refused, or did not answer in time.
     """
     with closing(_reader(bootstrap)) as consumer:
-        for number in sorted(consumer.list_topics(topic, timeout=PATIENCE_SECONDS).topics[topic].partitions):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=PATIENCE_SECONDS)
+        partitions = (
+            _asked(topic, lambda: consumer.list_topics(topic, timeout=PATIENCE_SECONDS)).topics[topic].partitions
+        )
+        for number in sorted(partitions):
+            at = TopicPartition(topic, number)
+            low, high = _asked(topic, partial(consumer.get_watermark_offsets, at, timeout=PATIENCE_SECONDS))
             if since is not None:
                 low = _first_since(consumer, topic, number, since, high)
             consumer.assign([TopicPartition(topic, number, low)])
@@ -49,8 +55,12 @@ def read_topic(bootstrap: str, topic: str) -> list[Record]:
 
 def _first_since(consumer: Any, topic: str, number: int, since: datetime, end: int) -> int:
     asked = TopicPartition(topic, number, int(since.timestamp() * 1000))
-    (found,) = consumer.offsets_for_times([asked], timeout=PATIENCE_SECONDS)
+    (found,) = _asked(topic, lambda: consumer.offsets_for_times([asked], timeout=PATIENCE_SECONDS))
     return end if found.offset in (OFFSET_END, -1) else int(found.offset)
+
+
+def _asked(topic: str, question: Callable[[], Answer]) -> Answer:
+    return answered(question, f"topic {topic}", PATIENCE_SECONDS)
 
 
 def _reader(bootstrap: str) -> Any:

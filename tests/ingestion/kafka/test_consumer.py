@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections.abc import Iterator
@@ -19,13 +18,7 @@ from ingestion.kafka import AlignedConsumer, DurableProducer, Lags, Record, crea
 from ingestion.kafka.consumer import MAX_BYTES_AT_ONCE
 from tests.conftest import wait_until
 
-_names = itertools.count(1)
 START_MS = 1_700_000_000_000
-
-
-@pytest.fixture
-def topic() -> str:
-    return f"aligned-{next(_names)}"
 
 
 @pytest.fixture

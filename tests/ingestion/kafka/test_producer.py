@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import time
 from datetime import timedelta
@@ -17,14 +16,7 @@ from ingestion.errors import DeliveryFailed, SettingsError
 from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics, partition_count, partition_for
 from ingestion.kafka.acknowledged import AcknowledgingProducer
 from ingestion.kafka_mock import MockCluster
-from tests.ingestion.kafka.refusing_proxy import refusing_proxy
-
-_names = itertools.count(1)
-
-
-@pytest.fixture
-def topic() -> str:
-    return f"produced-{next(_names)}"
+from tests.ingestion.kafka.proxies import refusing_proxy
 
 
 def _values(kafka: str, topic: str, count: int) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A way to a real broker on which the first batch for a topic goes astray, as while its leader is being elected."""
+"""Ways to a real broker on which one request or one answer goes astray, as while a leader is being elected."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-_PRODUCE = 0
+from confluent_kafka import KafkaError
+
+_PRODUCE, _LIST_OFFSETS = 0, 2
 _NOWHERE = struct.pack(">i", 9_999)
 _PATIENCE_SECONDS = 0.5  # how long the first batch waits for the second, so that both are on their way
+
+Passing = Callable[[bytes, socket.socket], bytes]  # what becomes of a frame that the client on this socket sent or gets
 
 
 @contextlib.contextmanager
@@ -22,10 +26,41 @@ def refusing_proxy(bootstrap: str, topic: str) -> Iterator[str]:
     The first `Produce` request for `topic` asks for a partition that does not exist. The broker refuses it, and
     handles what follows it on the connection as if it had never been.
     """
+    astray = itertools.count()  # the first to take a number is the one
+
+    def request(frame: bytes, client: socket.socket) -> bytes:
+        is_first = _is_for(frame, _PRODUCE, topic) and next(astray) == 0
+        return _led_astray(frame, topic, client) if is_first else frame
+
+    with _proxy(bootstrap, request, lambda frame, _: frame) as here:
+        yield here
+
+
+@contextlib.contextmanager
+def electing_proxy(bootstrap: str, topic: str) -> Iterator[str]:
+    """As `refusing_proxy`; of where a partition of `topic` ends, the broker at first says it does not lead it."""
+    asked: list[tuple[socket.socket, bytes]] = []
+
+    def request(frame: bytes, client: socket.socket) -> bytes:
+        if _is_for(frame, _LIST_OFFSETS, topic):
+            asked.append((client, frame[8:12]))  # by the connection and its number there, the answer is known again
+        return frame
+
+    def answer(frame: bytes, client: socket.socket) -> bytes:
+        if asked and (client, frame[4:8]) == asked[0]:
+            at = frame.index(topic.encode()) + len(topic) + 5  # behind the name: partitions, a byte; the first's number
+            return frame[:at] + struct.pack(">h", KafkaError.NOT_LEADER_FOR_PARTITION) + frame[at + 2 :]
+        return frame
+
+    with _proxy(bootstrap, request, answer) as here:
+        yield here
+
+
+@contextlib.contextmanager
+def _proxy(bootstrap: str, request: Passing, answer: Passing) -> Iterator[str]:
     host, port = bootstrap.split(":")
     listener = socket.create_server(("127.0.0.1", 0))
     here = listener.getsockname()[1]
-    astray = itertools.count()  # the first to take a number is the one
     open_sockets = [listener]
 
     def serve() -> None:
@@ -40,15 +75,14 @@ def refusing_proxy(bootstrap: str, topic: str) -> Iterator[str]:
     def upwards(client: socket.socket, broker: socket.socket) -> None:
         with contextlib.suppress(OSError):
             for frame in _frames(client):
-                is_first = _is_for(frame, topic) and next(astray) == 0
-                broker.sendall(_led_astray(frame, topic, client) if is_first else frame)
+                broker.sendall(request(frame, client))
 
     def downwards(client: socket.socket, broker: socket.socket) -> None:
         """The broker tells its clients where to find it: here."""
         with contextlib.suppress(OSError):
             for frame in _frames(broker):
                 its, ours = (host.encode() + struct.pack(">i", number) for number in (int(port), here))
-                client.sendall(frame.replace(its, ours))
+                client.sendall(answer(frame.replace(its, ours), client))
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -66,8 +100,8 @@ def _frames(source: socket.socket) -> Iterator[bytes]:
             yield size + stream.read(struct.unpack(">i", size)[0])
 
 
-def _is_for(frame: bytes, topic: str) -> bool:
-    return bool(struct.unpack_from(">h", frame, 4)[0] == _PRODUCE and topic.encode() in frame)
+def _is_for(frame: bytes, request: int, topic: str) -> bool:
+    return bool(struct.unpack_from(">h", frame, 4)[0] == request and topic.encode() in frame)
 
 
 def _led_astray(frame: bytes, topic: str, client: socket.socket) -> bytes:

@@ -1,0 +1,41 @@
+"""Questions to a broker that may not know yet, as while leaders and coordinators are being elected."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+
+from ingestion.errors import Retry
+
+Answer = TypeVar("Answer")
+
+_AGAIN_SECONDS = 0.05
+_ELECTING = frozenset(
+    (
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError._WAIT_COORD,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,  # a partition has just been made: metadata names a leader before it is one
+    )
+)
+
+
+def answered(question: Callable[[], Answer], about: str, patience: float) -> Answer:
+    """The broker's answer; asked for again, up to `patience` seconds, while it is still electing.
+
+    Raises:
+        Retry: it refused, or there was none in time; the message says `about` what.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return question()
+        except KafkaException as error:
+            if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
+                raise Retry(f"{about}: {error.args[0].str()}") from error
+        time.sleep(_AGAIN_SECONDS)
