@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from benchmarks import (
     backfill,
+    commits,
     engines,
     feature_read,
     fold,
@@ -39,6 +40,7 @@ class Which(StrEnum):
     INGESTION = "ingestion"
     IDENTITY = "identity"
     FOLD = "fold"
+    COMMITS = "commits"
     FRESHNESS = "freshness"
     SCORING = "scoring"
     RECEIVER = "receiver"
@@ -75,6 +77,7 @@ def main(
         Which.INGESTION: lambda: ingestion.run(folder, events=raw_events, rounds=rounds, console=console),
         Which.IDENTITY: lambda: identity.run(folder, count=records, rounds=rounds, console=console),
         Which.FOLD: lambda: fold.run(folder, events=raw_events // 2, rounds=rounds, console=console),
+        Which.COMMITS: lambda: commits.run(folder, console=console),
         Which.FRESHNESS: lambda: freshness.run(folder, rounds=rounds, console=console),
         Which.RECEIVER: lambda: receiver.run(folder, rounds=rounds, console=console),
         Which.SOAK: lambda: soak.run(folder, events=soak_events, console=console),

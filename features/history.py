@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,11 +22,12 @@ from features.errors import DefinitionsChanged
 from features.feature_set import SHARED, FeatureSet
 from ingestion.errors import Fenced
 from ingestion.lake import append_to, table_of
-from ingestion.lake_upkeep import PROPERTIES, Upkeep
+from ingestion.lake_upkeep import PROPERTIES, Upkeep, kept_log
 
 LEAD, ACCOUNT, ENRICHMENT, OUTBOX = "lead", "account", "enrichment", "outbox"
 BACKFILL_OF, BACKFILLED = "backfill/lake", "backfill/done"  # which version of the lake; how many records that was
 
+LOG_KEPT = timedelta(seconds=30)  # at thirty commits a second
 SCHEMA = pa.schema(
     [
         # lead, account, or enrichment: a lead's reading; outbox: a record on its way to another partition of `events`
@@ -117,9 +118,9 @@ class HistoryTable:
         except CommitFailedError as error:
             raise Fenced(f"another feature worker committed {sorted(versions)}: {error}; this one stops") from error
         self._versions |= versions
-        if self._table.version() == self._seen + 1:  # else somebody's commit came between
-            self._seen += 1
-        self._upkeep.after_commit()
+        ours = 1 + self._upkeep.after_commit()
+        if self._table.version() == self._seen + ours:  # else somebody's commit came between
+            self._seen += ours
 
     def _require_ours(self, applications: Iterable[str]) -> None:
         # To ask takes 0.7 ms an application, half of a small commit: only where somebody has committed.
@@ -168,7 +169,8 @@ def _opened(path: Path, definitions: str | None = None) -> DeltaTable:
     """The table; made, empty, for these definitions if there is none."""
     if not DeltaTable.is_deltatable(str(path)):
         path.mkdir(parents=True, exist_ok=True)
-        DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=PROPERTIES, description=definitions)
+        properties = PROPERTIES | kept_log(LOG_KEPT)
+        DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=properties, description=definitions)
     return DeltaTable(str(path))
 
 

@@ -59,7 +59,7 @@ def newest_version(lake: Path) -> int:
 
 
 def is_readable(lake: Path, version: int) -> bool:
-    """Whether upkeep has left everything of a version in place, which it does for a day."""
+    """Whether upkeep has left everything of a version in place, which it does for six hours."""
     if version < 0:
         return False
     try:

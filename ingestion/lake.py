@@ -14,7 +14,14 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    QueryBuilder,
+    Transaction,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from ingestion.contracts.event import (
@@ -29,7 +36,7 @@ from ingestion.contracts.event import (
 )
 from ingestion.contracts.forwards import Forwarding, ended, kind_of
 from ingestion.errors import LakeUnwritable
-from ingestion.lake_upkeep import PROPERTIES, Upkeep
+from ingestion.lake_upkeep import PROPERTIES, Upkeep, kept_log
 
 SCHEMA = pa.schema(
     [
@@ -53,6 +60,9 @@ SCHEMA = pa.schema(
     ]
 )
 ORDER = ("receivedtime", "raw_topic", "raw_partition", "raw_position", "record", "id")
+# Else delta-rs looks through all of the log for what to delete of it; merges do, and that is enough.
+_NO_LOOK_AT_THE_LOG = PostCommitHookProperties(cleanup_expired_logs=False)
+VERSIONS_KEPT = timedelta(hours=6)  # a backfill that was broken off goes on in the version that it began with
 COMMIT_RETRIES = 100  # another partition's writer may commit first; delta-rs gives up after 15, as if it were fenced
 
 
@@ -69,7 +79,9 @@ def append_to(table: DeltaTable, rows: pa.Table, properties: CommitProperties) -
         LakeUnwritable: the disk or the object store refused.
     """
     try:
-        write_deltalake(table, rows, mode="append", commit_properties=properties)
+        write_deltalake(
+            table, rows, mode="append", commit_properties=properties, post_commithook_properties=_NO_LOOK_AT_THE_LOG
+        )
     except CommitFailedError:
         raise
     except (DeltaError, OSError) as error:
@@ -86,7 +98,8 @@ class EventsTable:
         path = events_path(lake)
         if not DeltaTable.is_deltatable(str(path)):
             path.mkdir(parents=True, exist_ok=True)
-            DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=PROPERTIES)
+            properties = PROPERTIES | kept_log(VERSIONS_KEPT)
+            DeltaTable.create(str(path), schema=SCHEMA, mode="ignore", configuration=properties)
         self._table = DeltaTable(str(path))
         self._upkeep = Upkeep(self._table, path)
         self._seen = -1
@@ -112,9 +125,9 @@ class EventsTable:
         transactions = [Transaction(application, version) for application, version in versions.items()]
         properties = CommitProperties(app_transactions=transactions, max_commit_retries=COMMIT_RETRIES)
         append_to(self._table, table_of(rows), properties)
-        if self._table.version() == self._seen + 1:
-            self._seen += 1
-        self._upkeep.after_commit()
+        ours = 1 + self._upkeep.after_commit()
+        if self._table.version() == self._seen + ours:
+            self._seen += ours
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from deltalake import DeltaTable
+from deltalake.table import TableOptimizer
 
 from features.definitions import LEAD_SCORING
 from features.history import (
@@ -136,6 +138,31 @@ def test_compaction_loses_no_row_and_fences_nobody(tmp_path: Path, monkeypatch: 
     assert sorted(keys(tmp_path)) == [(f"ld_{partition}", each) for partition in (0, 1) for each in range(1, 8)]
     assert len(DeltaTable(str(tmp_path)).file_uris()) < 14
     assert HistoryTable(tmp_path).take_over(1) == (7, [row("ld_1", 7, partition=1)])
+
+
+def test_who_lost_a_partition_while_merging_commits_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_upkeep, "TIERS", (lake_upkeep.Tier(0, 1 << 20, 3, 1 << 20),))
+    monkeypatch.setattr(lake_upkeep, "LOOK_EVERY", 3)
+    first, compact, merged = HistoryTable(tmp_path), TableOptimizer.compact, list[object]()
+    first.take_over(0)
+
+    def overtaken(self: TableOptimizer, **options: Any) -> dict[str, Any]:
+        if not merged:
+            second = HistoryTable(tmp_path)
+            offset, _ = second.take_over(0)
+            merged.append(offset)
+            second.append([row("ld_0", 99)], {0: 99}, stamp=99)
+        return cast(dict[str, Any], compact(self, **options))
+
+    monkeypatch.setattr(TableOptimizer, "compact", overtaken)
+    sequence = 0
+    while not merged:
+        sequence += 1
+        first.append([row("ld_0", sequence)], {0: sequence}, stamp=sequence)
+    assert merged == [sequence]
+    with pytest.raises(Fenced, match="features/0/offset is at 99"):
+        first.append([row("ld_0", sequence + 1)], {0: sequence + 1}, stamp=sequence + 1)
+    assert keys(tmp_path) == [*(("ld_0", each) for each in range(1, sequence + 1)), ("ld_0", 99)]
 
 
 def test_history_is_read_by_knowledge_time_and_by_entity(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from tests.ingestion.test_lake import event, records
 
 LEFT_ALONE = TIERS[0].left_alone
 COMMITS = 3 * LEFT_ALONE
+CHECKPOINT_EVERY = 100  # versions: delta-rs's own, if the table says nothing
 
 
 def append(writer: LakeWriter, numbers: range, stream: int = 0) -> None:
@@ -96,6 +97,20 @@ def test_files_that_a_killed_writer_left_are_deleted_after_a_day(tmp_path: Path)
     append(writer, range(LOOK_EVERY))
     assert not (events_path(tmp_path) / "left.parquet").exists()
     assert (events_path(tmp_path) / "being-written.parquet").exists()
+
+
+def test_the_log_does_not_grow_and_who_opened_the_table_long_ago_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.lake.VERSIONS_KEPT", timedelta(0))
+    writer, idle = LakeWriter(EventsTable(tmp_path)), LakeWriter(EventsTable(tmp_path))
+    opened = DeltaTable(str(events_path(tmp_path)))
+    append(writer, range(3 * CHECKPOINT_EVERY))
+    assert len(list((events_path(tmp_path) / "_delta_log").glob("*.json"))) < 2 * CHECKPOINT_EVERY
+    opened.update_incremental()
+    assert opened.to_pyarrow_dataset().count_rows() == 3 * CHECKPOINT_EVERY
+    append(idle, range(3 * CHECKPOINT_EVERY + 1))  # all of them again, and one that is new
+    assert numbers_in(tmp_path) == list(range(3 * CHECKPOINT_EVERY + 1))
 
 
 def test_writers_that_merge_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
