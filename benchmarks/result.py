@@ -103,7 +103,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
                 ),
                 f"[{colour}]{goal.verdict}[/]",
             )
-        console.print(table)
+        if self.goals:
+            console.print(table)
         for name, load in self.load.items():
             console.print(f"machine during {name}: {load}")
         for note in self.notes:

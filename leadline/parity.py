@@ -40,8 +40,10 @@ def show_parity(
         console.print(f"[red]{lead}[/red] {feature}: served {served}, recomputed {recomputed}", highlight=False)
     wrong = sum(not each.held for each in compared)
     waiting = sum(each.waiting for each in compared)
+    ended = sum(not each.lives and not each.waiting for each in compared)
     console.print(
-        f"{len(compared):,} leads looked at: {wrong:,} differ; {waiting:,} wait for the lake or the feature worker"
+        f"{len(compared):,} leads looked at, {ended:,} ended by a merge or split: "
+        f"{wrong:,} differ; {waiting:,} wait for the lake or the feature worker"
     )
     if html is not None:
         html.write_text(page_of(compared, names, settings.feature_set, share))

@@ -55,7 +55,7 @@ def test_equal_features_end_with_status_0_and_a_line_each(world: World) -> None:
     status, text = shown(world)
     assert status == 0
     assert all(name in text for name in LEAD_SCORING.names)
-    assert "4 leads looked at: 0 differ; 0 wait" in text
+    assert "4 leads looked at, 1 ended by a merge or split: 0 differ; 0 wait" in text
 
 
 def test_a_difference_is_named_with_both_values_and_ends_with_status_1(world: World) -> None:
@@ -64,7 +64,7 @@ def test_a_difference_is_named_with_both_values_and_ends_with_status_1(world: Wo
     assert status == 1
     assert f"altered: the online row of lead {lead}" in text
     assert f"{lead} feature_uses_7d: served 0.0, recomputed 1.0" in text
-    assert "4 leads looked at: 1 differ" in text
+    assert "4 leads looked at, 1 ended by a merge or split: 1 differ" in text
 
 
 def test_the_page_stands_alone_and_names_the_leads_that_differ(world: World, tmp_path: Path) -> None:
