@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import wait
+from contextlib import closing
 from typing import Any
 
 from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
@@ -13,7 +14,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic, TopicM
 
 from ingestion.contracts.raw import IDENTITY_TOPIC
 from ingestion.errors import Retry, SettingsError
-from ingestion.kafka.asking import answered
+from ingestion.kafka.asking import answered, ends
 from ingestion.kafka.producer import MAX_MESSAGE_BYTES
 
 log = logging.getLogger(__name__)
@@ -54,12 +55,16 @@ def create_topics(bootstrap: str, partitions: dict[str, int]) -> None:
                 raise Retry(f"topic {name} could not be made: {error.args[0].str()}") from error
         except TimeoutError:
             raise Retry(f"topic {name}: the broker did not answer in {PATIENCE_SECONDS:.0f} s") from None
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline, places = time.monotonic() + PATIENCE_SECONDS, []
     for name in partitions:
-        while not _is_ready(_cluster(admin, bootstrap, name).topics[name]):
+        while not _is_ready(topic := _cluster(admin, bootstrap, name).topics[name]):
             if time.monotonic() > deadline:
                 raise Retry(f"topic {name} has no leader for every partition after {PATIENCE_SECONDS:.0f} s")
             time.sleep(0.02)
+        places += [TopicPartition(name, number) for number in topic.partitions]
+    # Metadata names a leader before it is one; only that can say where a partition ends.
+    with closing(_outsider(bootstrap, "leadline-init")) as consumer:
+        answered(lambda: ends(consumer, places, PATIENCE_SECONDS), "new topics", PATIENCE_SECONDS)
 
 
 def partition_count(bootstrap: str, topic: str) -> int:
@@ -89,7 +94,7 @@ class Lags:
         self._groups: dict[str, Consumer] = {}
 
     def of(self, group: str, topics: Iterable[str]) -> int:
-        """Records of `topics` that `group` has not committed yet. Blocks for a round trip a partition.
+        """Records of `topics` that `group` has not committed yet. Blocks for four round trips.
 
         Raises:
             Retry: the broker did not answer in time.
@@ -163,11 +168,9 @@ def _lag(consumer: Consumer, group: str, topics: Iterable[str]) -> int:
     def lag() -> int:
         known = consumer.list_topics(timeout=PATIENCE_SECONDS).topics
         places = [TopicPartition(name, number) for name in names if name in known for number in known[name].partitions]
-        behind = 0
-        for place in consumer.committed(places, timeout=PATIENCE_SECONDS) if places else []:
-            low, high = consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)
-            behind += max(0, high - max(low, place.offset))
-        return behind
+        committed = consumer.committed(places, timeout=PATIENCE_SECONDS) if places else []
+        held = ends(consumer, committed, PATIENCE_SECONDS)
+        return sum(max(0, high - max(low, at.offset)) for at, (low, high) in zip(committed, held, strict=True))
 
     return answered(lag, f"lag of group {group} on {', '.join(names)}", PATIENCE_SECONDS)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
 
 from ingestion.errors import Retry
 
@@ -39,3 +39,21 @@ def answered(question: Callable[[], Answer], about: str, patience: float) -> Ans
             if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
                 raise Retry(f"{about}: {error.args[0].str()}") from error
         time.sleep(_AGAIN_SECONDS)
+
+
+def ends(consumer: Any, places: Sequence[TopicPartition], timeout: float) -> list[tuple[int, int]]:
+    """Of each partition the earliest offset and the one behind the newest record. Blocks for two round trips.
+
+    Not by `get_watermark_offsets`: if one of its two requests is refused and the other is answered at once, librdkafka
+    takes the one offset for both, and a partition full of records is told to be empty.
+
+    Raises:
+        KafkaException: the broker refused, or did not answer in `timeout` seconds.
+    """
+    if not places:
+        return []
+    lows, highs = (
+        consumer.offsets_for_times([TopicPartition(at.topic, at.partition, end) for at in places], timeout=timeout)
+        for end in (OFFSET_BEGINNING, OFFSET_END)
+    )
+    return [(low.offset, high.offset) for low, high in zip(lows, highs, strict=True)]

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from ingestion.errors import OffsetLost, Retry
-from ingestion.kafka.asking import Answer, answered
+from ingestion.kafka.asking import Answer, answered, ends
 from ingestion.kafka.record import Partition, Record, record_of
 
 log = logging.getLogger(__name__)
@@ -197,10 +197,10 @@ class AlignedConsumer:
             self._consumer.seek(TopicPartition(topic, partition, offset))
 
     def beginning(self, topic: str, partition: int) -> int:
-        """The earliest offset that the broker holds of a partition. Blocks for a round trip."""
+        """The earliest offset that the broker holds of a partition. Blocks for two round trips."""
         at = TopicPartition(topic, partition)
-        low, _ = self._ask(lambda: self._consumer.get_watermark_offsets(at, timeout=QUERY_SECONDS))
-        return int(low)
+        ((low, _),) = self._ask(lambda: ends(self._consumer, [at], QUERY_SECONDS))
+        return low
 
     def lag(self) -> int:
         """Records of our partitions that `poll` has not released yet, by the newest watermarks seen."""
@@ -341,8 +341,8 @@ class AlignedConsumer:
         """Where each partition begins: at its committed offset, else at its earliest record."""
         lanes = {}
         committed = self._ask(lambda: consumer.committed(partitions, timeout=QUERY_SECONDS)) if partitions else []
-        ends = self._ask(lambda: [consumer.get_watermark_offsets(each, timeout=QUERY_SECONDS) for each in committed])
-        for each, (low, high) in zip(committed, ends, strict=True):
+        held = self._ask(lambda: ends(consumer, committed, QUERY_SECONDS))
+        for each, (low, high) in zip(committed, held, strict=True):
             next_ = each.offset if each.offset != _UNKNOWN else None
             known = self._reached(each.topic, each.partition) if next_ is None else next_
             if known is not None and not low <= known <= high:

@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from ingestion.errors import Retry
-from ingestion.kafka.asking import Answer, answered
+from ingestion.kafka.asking import Answer, answered, ends
 from ingestion.kafka.record import Record, record_of
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def scan_topic(bootstrap: str, topic: str, since: datetime | None = None) -> Gen
         )
         for number in sorted(partitions):
             at = TopicPartition(topic, number)
-            low, high = _asked(topic, partial(consumer.get_watermark_offsets, at, timeout=PATIENCE_SECONDS))
+            ((low, high),) = _asked(topic, partial(ends, consumer, [at], PATIENCE_SECONDS))
             if since is not None:
                 low = _first_since(consumer, topic, number, since, high)
             consumer.assign([TopicPartition(topic, number, low)])

@@ -8,6 +8,7 @@ import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from confluent_kafka import KafkaError
@@ -48,6 +49,7 @@ def electing_proxy(bootstrap: str, topic: str) -> Iterator[str]:
 
     def answer(frame: bytes, client: socket.socket) -> bytes:
         if asked and (client, frame[4:8]) == asked[0]:
+            time.sleep(0.2)  # so that it comes together with the next answer, if that is on its way
             at = frame.index(topic.encode()) + len(topic) + 5  # behind the name: partitions, a byte; the first's number
             return frame[:at] + struct.pack(">h", KafkaError.NOT_LEADER_FOR_PARTITION) + frame[at + 2 :]
         return frame

@@ -17,6 +17,7 @@ from ingestion.errors import OffsetLost, Retry
 from ingestion.kafka import AlignedConsumer, DurableProducer, Lags, Record, create_topics, group_lag, topic_is_drained
 from ingestion.kafka.consumer import MAX_BYTES_AT_ONCE
 from tests.conftest import wait_until
+from tests.ingestion.kafka.proxies import electing_proxy
 
 START_MS = 1_700_000_000_000
 
@@ -39,6 +40,20 @@ def _read(consumer: AlignedConsumer, count: int, at_once: int = 1000) -> list[Re
 
 def _commit(consumer: AlignedConsumer, records: list[Record]) -> None:
     consumer.commit({(record.topic, record.partition): record.offset + 1 for record in records})
+
+
+def test_a_group_that_begins_while_a_leader_is_elected_skips_nothing(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 1})
+    for number in range(3):
+        producer.send(topic, key="a", value=b"%d" % number)
+    producer.flush()
+    with (
+        electing_proxy(kafka, topic) as bootstrap,
+        closing(AlignedConsumer(bootstrap, f"of {topic}", [topic])) as group,
+    ):
+        assert [record.value for record in _read(group, 3)] == [b"0", b"1", b"2"]
 
 
 def test_a_backlog_is_released_in_the_order_of_time_across_partitions(
