@@ -5,10 +5,14 @@ Each stage defines its tables on `metadata`; `leadline init` migrates to the new
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, MetaData, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
+
+from ingestion.errors import DatabaseRefused
 
 metadata = MetaData(
     naming_convention={
@@ -34,13 +38,33 @@ def open_database(url: str) -> Engine:
 
     SQLite runs in WAL mode, and every transaction takes the write lock when it begins, so that a reader
     that goes on to write never fails half-way. Use `engine.connect()` with `read_only` for plain reads.
+
+    What the database cannot do now raises `DatabaseRefused`; errors do not repeat a statement's parameters.
     """
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=5)
-    if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+    if parsed.get_backend_name() == "sqlite":
+        engine = _open_sqlite(parsed)
+    else:
+        engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=5)
+    where = parsed.render_as_string(hide_password=True)
+
+    @event.listens_for(engine, "handle_error")
+    def _name_refusal(context: ExceptionContext) -> None:
+        refusal = context.original_exception
+        if context.is_pre_ping or not isinstance(context.sqlalchemy_exception, OperationalError):
+            return
+        if getattr(refusal, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:  # which is a wrong statement's
+            raise DatabaseRefused(
+                f"{where}: {refusal}. See that it is up, lets us in and has space, then start again."
+            ) from refusal
+
+    return engine
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:

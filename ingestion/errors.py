@@ -10,6 +10,7 @@ IngestionError
 ├── Retry               the effect may succeed later; nothing was lost
 │   ├── DeliveryFailed  the broker did not acknowledge in time
 │   ├── LakeUnwritable  a table of the lake could not be appended to
+│   ├── DatabaseRefused the relational database is out of reach, full, or too busy
 │   └── FetchDelayed    a vendor's API is busy, broken or out of reach
 ├── FetchRefused        record it: a vendor's API will not give an object, however often it is asked
 └── Stop                a person must look before the stage goes on
@@ -62,6 +63,10 @@ class DeliveryFailed(Retry):
 
 class LakeUnwritable(Retry):
     """A table of the lake could not be appended to. What was read is not committed, and is read again."""
+
+
+class DatabaseRefused(Retry):
+    """The relational database is out of reach, full, or too busy. What was at hand may be done again."""
 
 
 class FetchDelayed(Retry):

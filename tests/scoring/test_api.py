@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,6 +117,20 @@ def test_nothing_is_answered_before_it_is_durable(client: Client, api: Api) -> N
     assert_problem(answer, 503, "try-again")
     assert answer.headers["retry-after"] == "1"
     assert api.ledger.count() == before
+
+
+def test_a_ledger_out_of_reach_is_503_until_it_is_back(scorer: Scorer, engine: Engine, tmp_path: Path) -> None:
+    file, aside = tmp_path / "scoring.db", tmp_path / "aside.db"
+    with serving(Api(scorer, engine).app) as client:
+        engine.dispose()
+        file.rename(aside)
+        file.mkdir()
+        answer = client.get("/v1/decisions/of-yesterday")
+        assert_problem(answer, 503, "try-again")
+        assert answer.headers["retry-after"] == "1"
+        file.rmdir()
+        aside.rename(file)
+        assert client.get("/v1/decisions/of-yesterday").status == 404
 
 
 def test_an_identifier_finds_its_lead_and_appears_nowhere(
