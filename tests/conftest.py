@@ -26,7 +26,7 @@ from confluent_kafka.admin import AdminClient
 
 from features.engine import Engine
 from features.settings import offline_engine
-from leadline.broker import open_broker
+from leadline.broker import KafkaBroker, open_broker
 from leadline.errors import BrokerSetupError
 
 # On busy cores scikit-learn's threads wait for one another longer than they work, here and in every process started.
@@ -85,6 +85,16 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Bootstrap servers of a real broker that all tests share: use topic and group names of your own."""
     with _broker(tmp_path_factory.mktemp("kafka")) as servers:
         yield servers
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
+    """A real broker of the test's own, which it may kill."""
+    try:
+        with KafkaBroker(tmp_path / "kafka").start() as running:
+            yield running
+    except BrokerSetupError as error:
+        missing("Kafka", str(error))
 
 
 @pytest.fixture(scope="session")

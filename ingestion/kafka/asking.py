@@ -21,6 +21,9 @@ _ELECTING = frozenset(
         KafkaError._WAIT_COORD,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.NOT_LEADER_FOR_PARTITION,  # a partition has just been made: metadata names a leader before it is one
+        KafkaError.FENCED_LEADER_EPOCH,  # the leader was elected anew, as after a restart, and we have not heard of it
+        KafkaError.UNKNOWN_LEADER_EPOCH,  # we have, and it has not
+        KafkaError._UNKNOWN_PARTITION,  # no partition that we ask about has a leader that we know of
     )
 )
 
@@ -50,10 +53,24 @@ def ends(consumer: Any, places: Sequence[TopicPartition], timeout: float) -> lis
     Raises:
         KafkaException: the broker refused, or did not answer in `timeout` seconds.
     """
-    if not places:
-        return []
     lows, highs = (
-        consumer.offsets_for_times([TopicPartition(at.topic, at.partition, end) for at in places], timeout=timeout)
+        offsets(consumer, [TopicPartition(at.topic, at.partition, end) for at in places], timeout)
         for end in (OFFSET_BEGINNING, OFFSET_END)
     )
-    return [(low.offset, high.offset) for low, high in zip(lows, highs, strict=True)]
+    return list(zip(lows, highs, strict=True))
+
+
+def offsets(consumer: Any, times: Sequence[TopicPartition], timeout: float) -> list[int]:
+    """The offsets at `times`, which stand in the places of offsets; of all partitions or of none. Blocks and raises
+    as `ends`, for one round trip."""
+    if not times:
+        return []
+    try:
+        found = consumer.offsets_for_times(times, timeout=timeout)
+        for each in found:
+            if each.error is not None:  # this partition has no leader, where others have
+                raise KafkaException(each.error)
+    except KafkaException:
+        consumer.list_topics(timeout=timeout)  # else it goes on believing in the leaders that it knows
+        raise
+    return [each.offset for each in found]

@@ -83,7 +83,10 @@ class Reached(Protocol):
 
 
 class AlignedConsumer:
-    """One member of a consumer group. Not thread-safe.
+    """One member of a consumer group, which it joins with its first poll. Not thread-safe.
+
+    Once it has joined, `close` it, whatever happens: the client of a member that is not closed keeps its process from
+    ending.
 
     A partition without a committed offset is read from its earliest record, unless `reached` tells of a place that the
     broker does not hold: Kafka forgets the offsets of a group that stood still for a week, or whose topic was deleted.
@@ -113,6 +116,8 @@ class AlignedConsumer:
         self._lanes: dict[Partition, _Lane] = {}
         self._room = 0  # bytes that the poll at hand may still release
         self._uncommitted: dict[Partition, int] = {}
+        self._topics = topics
+        self._has_joined = False
         self._gained: set[Partition] = set()  # while messages are collected
         self._consumer = Consumer(
             {
@@ -134,7 +139,6 @@ class AlignedConsumer:
             },
             logger=log,
         )
-        self._consumer.subscribe(topics, on_assign=self._gain, on_revoke=self._lose, on_lost=self._lost)
 
     @property
     def assignment(self) -> frozenset[Partition]:
@@ -151,6 +155,9 @@ class AlignedConsumer:
             Retry: the broker refused in a way that a new connection may cure.
         """
         deadline = time.monotonic() + timeout
+        if not self._has_joined:
+            self._consumer.subscribe(self._topics, on_assign=self._gain, on_revoke=self._lose, on_lost=self._lost)
+            self._has_joined = True
         self._fetch(0.0)
         released: list[Record] = []
         self._room = MAX_BYTES_AT_ONCE

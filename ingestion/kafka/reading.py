@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from ingestion.errors import Retry
-from ingestion.kafka.asking import Answer, answered, ends
+from ingestion.kafka.asking import Answer, answered, ends, offsets
 from ingestion.kafka.record import Record, record_of
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ def read_topic(bootstrap: str, topic: str) -> list[Record]:
 
 def _first_since(consumer: Any, topic: str, number: int, since: datetime, end: int) -> int:
     asked = TopicPartition(topic, number, int(since.timestamp() * 1000))
-    (found,) = _asked(topic, lambda: consumer.offsets_for_times([asked], timeout=PATIENCE_SECONDS))
-    return end if found.offset in (OFFSET_END, -1) else int(found.offset)
+    (found,) = _asked(topic, partial(offsets, consumer, [asked], PATIENCE_SECONDS))
+    return end if found == OFFSET_END else found
 
 
 def _asked(topic: str, question: Callable[[], Answer]) -> Answer:

@@ -16,23 +16,13 @@ from ingestion.contracts.raw import EVENTS_TOPIC, RAW_TOPICS
 from ingestion.errors import OffsetLost
 from ingestion.kafka import AlignedConsumer, DurableProducer, create_topics, partition_for
 from leadline.broker import KafkaBroker
-from leadline.errors import BrokerSetupError
-from tests.conftest import missing, tries, wait_until
+from tests.conftest import tries, wait_until
 from tests.faults.plant import INGESTING, TIMEOUT, Plant, pause
 from tests.ingestion.test_worker import Stage
 
 pytestmark = TIMEOUT
 
 HANGS_SECONDS = 8  # longer than a session: the broker, when it goes on, has lost its members
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
-    try:
-        with KafkaBroker(tmp_path / "kafka").start() as running:
-            yield running
-    except BrokerSetupError as error:
-        missing("Kafka", str(error))
 
 
 def killed(broker: KafkaBroker) -> None:

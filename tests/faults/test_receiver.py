@@ -22,8 +22,7 @@ from ingestion.kafka import create_topics, read_topic
 from ingestion.receiver.request import Request
 from ingestion.receiver.senders import SENDERS
 from leadline.broker import KafkaBroker
-from leadline.errors import BrokerSetupError
-from tests.conftest import free_port, missing, tries, wait_until
+from tests.conftest import free_port, tries, wait_until
 
 SECRET = b"0123456789abcdef"
 SEEDS = range(tries(3))
@@ -71,13 +70,10 @@ class Traffic:
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[KafkaBroker]:
-    try:
-        with KafkaBroker(tmp_path / "kafka").start() as running:
-            create_topics(running.bootstrap_servers, dict.fromkeys(RAW_TOPICS, 2))
-            yield running
-    except BrokerSetupError as error:
-        missing("Kafka", str(error))
+def broker(broker: KafkaBroker) -> KafkaBroker:
+    """With the raw topics."""
+    create_topics(broker.bootstrap_servers, dict.fromkeys(RAW_TOPICS, 2))
+    return broker
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from confluent_kafka import KafkaError
 
-_PRODUCE, _LIST_OFFSETS = 0, 2
+_PRODUCE, _LIST_OFFSETS, _METADATA = 0, 2, 3
 _NOWHERE = struct.pack(">i", 9_999)
 _PATIENCE_SECONDS = 0.5  # how long the first batch waits for the second, so that both are on their way
 
@@ -53,6 +53,31 @@ def electing_proxy(bootstrap: str, topic: str) -> Iterator[str]:
             at = frame.index(topic.encode()) + len(topic) + 5  # behind the name: partitions, a byte; the first's number
             return frame[:at] + struct.pack(">h", KafkaError.NOT_LEADER_FOR_PARTITION) + frame[at + 2 :]
         return frame
+
+    with _proxy(bootstrap, request, answer) as here:
+        yield here
+
+
+@contextlib.contextmanager
+def leaderless_proxy(bootstrap: str, topic: str) -> Iterator[str]:
+    """As `refusing_proxy`; until it was asked where partitions of `topic` end, its first has no leader."""
+    asked, described = False, set[tuple[socket.socket, bytes]]()
+
+    def request(frame: bytes, client: socket.socket) -> bytes:
+        nonlocal asked
+        asked = asked or _is_for(frame, _LIST_OFFSETS, topic)
+        if struct.unpack_from(">h", frame, 4)[0] == _METADATA:
+            described.add((client, frame[8:12]))
+        return frame
+
+    def answer(frame: bytes, client: socket.socket) -> bytes:
+        at = frame.find(topic.encode())
+        if asked or at < 0 or (client, frame[4:8]) not in described:
+            return frame
+        at += len(topic) + 18  # behind the name: the topic's id, whether it is Kafka's own, the number of partitions
+        number = frame[at + 2 : at + 6]
+        nobody = struct.pack(">h", KafkaError.LEADER_NOT_AVAILABLE) + number + struct.pack(">i", -1)
+        return frame[:at] + nobody + frame[at + 10 :]
 
     with _proxy(bootstrap, request, answer) as here:
         yield here

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +18,9 @@ from confluent_kafka.admin import AdminClient
 from ingestion.errors import OffsetLost, Retry
 from ingestion.kafka import AlignedConsumer, DurableProducer, Lags, Record, create_topics, group_lag, topic_is_drained
 from ingestion.kafka.consumer import MAX_BYTES_AT_ONCE
+from leadline.broker import KafkaBroker
 from tests.conftest import wait_until
-from tests.ingestion.kafka.proxies import electing_proxy
+from tests.ingestion.kafka.proxies import electing_proxy, leaderless_proxy
 
 START_MS = 1_700_000_000_000
 
@@ -54,6 +57,43 @@ def test_a_group_that_begins_while_a_leader_is_elected_skips_nothing(
         closing(AlignedConsumer(bootstrap, f"of {topic}", [topic])) as group,
     ):
         assert [record.value for record in _read(group, 3)] == [b"0", b"1", b"2"]
+
+
+def test_a_group_that_goes_on_while_one_of_its_partitions_has_no_leader_skips_and_repeats_nothing(
+    kafka: str, topic: str, producer: DurableProducer
+) -> None:
+    create_topics(kafka, {topic: 2})
+    group = f"of {topic}"
+    for word, way in ((b"before", nullcontext(kafka)), (b"after", leaderless_proxy(kafka, topic))):
+        for number in range(2):
+            producer.send(topic, partition=number, key=None, value=word)
+        producer.flush()
+        with way as bootstrap, closing(AlignedConsumer(bootstrap, group, [topic])) as member:
+            read = _read(member, 2)
+            assert [record.value for record in read] == [word, word]
+            _commit(member, read)
+
+
+def test_where_partitions_begin_can_be_asked_as_soon_as_the_broker_is_back(broker: KafkaBroker) -> None:
+    create_topics(broker.bootstrap_servers, {"t": 1})
+    with closing(AlignedConsumer(broker.bootstrap_servers, "g", ["t"])) as member:
+        assert member.beginning("t", 0) == 0
+        broker.kill()
+        broker.start()
+        assert member.beginning("t", 0) == 0
+
+
+def test_a_process_that_fails_before_its_member_reads_comes_to_its_end(kafka: str, topic: str) -> None:
+    create_topics(kafka, {topic: 1})
+    failing = f"""
+import time
+from ingestion.kafka import AlignedConsumer
+consumer = AlignedConsumer({kafka!r}, {topic!r}, [{topic!r}])
+time.sleep(2)  # in which the client would join
+raise SystemExit("no store")
+"""
+    ended = subprocess.run([sys.executable, "-c", failing], timeout=60, stderr=subprocess.PIPE, check=False)
+    assert (ended.returncode, ended.stderr) == (1, b"no store\n")
 
 
 def test_a_backlog_is_released_in_the_order_of_time_across_partitions(
@@ -281,6 +321,7 @@ def test_a_consumer_that_is_closed_while_it_joins_begins_nothing(kafka: str, top
     create_topics(kafka, {topic: 2})
     asked: list[int] = []
     consumer = AlignedConsumer(kafka, topic, [topic], reached=lambda _, partition: asked.append(partition))
+    assert consumer.poll(1, 0) == []  # it has just asked to join
     with closing(Lags(kafka)) as lags:
         wait_until(lambda: lags.has_members(topic), "the group to give it partitions")
     consumer.close()
