@@ -17,6 +17,7 @@ from feast import FeatureStore
 from feast.errors import FeastObjectNotFoundException
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
+from sqlalchemy.exc import OperationalError
 
 from features.backends import Table, backend_of
 from features.errors import NotBackfilled, OnlineStoreUnavailable
@@ -31,6 +32,7 @@ from features.rows import (
     decode_lead_row,
 )
 from features.settings import feature_set, open_feast
+from ingestion.database import refused
 from ingestion.settings import PlatformSettings
 
 Row = TypeVar("Row", LeadRow, AccountRow, EnrichmentRow)
@@ -63,11 +65,14 @@ class OnlineStore:
 
         Raises:
             NotBackfilled: its views were not applied.
+            DatabaseRefused: the registry that says so is in a database, which is away.
         """
         try:
             return cls(open_feast(settings, patience))
         except FeastObjectNotFoundException as error:
             raise NotBackfilled(feature_set(settings).service, f"has no online store ({error})") from error
+        except OperationalError as error:
+            raise refused(settings.feast_registry, error) from error
 
     def is_filled(self) -> bool:
         """Whether no backfill is under way. Says nothing of what was lost."""

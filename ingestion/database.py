@@ -46,7 +46,6 @@ def open_database(url: str) -> Engine:
         engine = _open_sqlite(parsed)
     else:
         engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True, pool_size=5)
-    where = parsed.render_as_string(hide_password=True)
 
     @event.listens_for(engine, "handle_error")
     def _name_refusal(context: ExceptionContext) -> None:
@@ -54,11 +53,15 @@ def open_database(url: str) -> Engine:
         if context.is_pre_ping or not isinstance(context.sqlalchemy_exception, OperationalError):
             return
         if getattr(refusal, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:  # which is a wrong statement's
-            raise DatabaseRefused(
-                f"{where}: {refusal}. See that it is up, lets us in and has space, then start again."
-            ) from refusal
+            raise refused(parsed, context.sqlalchemy_exception) from refusal
 
     return engine
+
+
+def refused(url: str | URL, error: OperationalError) -> DatabaseRefused:
+    """What to raise where the database at `url` gave this error."""
+    where = make_url(url).render_as_string(hide_password=True)
+    return DatabaseRefused(f"{where}: {error.orig}. See that it is up, lets us in and has space, then start again.")
 
 
 def _open_sqlite(url: URL) -> Engine:

@@ -22,7 +22,9 @@ from features.definitions import LEAD_SCORING
 from features.parity import online_features
 from features.settings import open_feast
 from features.store import OnlineStore
+from ingestion.errors import DatabaseRefused
 from ingestion.settings import PlatformSettings
+from tests.conftest import free_port
 from tests.features.conftest import NOW
 from tests.features.platforms import applied, settings_of
 from tests.features.world import CRM, World
@@ -107,6 +109,13 @@ def test_who_may_only_read_the_registry_serves_features_and_cannot_apply(
 def test_a_process_that_does_not_apply_cannot_write_whatever_its_role(platform: PlatformSettings) -> None:
     with pytest.raises(Exception, match="read-only transaction"):
         open_feast(platform).registry.delete_entity("lead", LEAD_SCORING.service)
+
+
+def test_a_registry_out_of_reach_is_named_without_its_password(tmp_path: Path) -> None:
+    away = in_postgres(tmp_path, f"postgresql+psycopg://leadline:hush@127.0.0.1:{free_port()}/feast")
+    with pytest.raises(DatabaseRefused, match=r"/feast: .*refused") as refused:
+        OnlineStore.open(away)
+    assert "hush" not in str(refused.value)
 
 
 def test_a_permission_that_is_no_longer_declared_is_withdrawn(platform: PlatformSettings) -> None:
