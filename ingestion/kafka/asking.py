@@ -61,8 +61,7 @@ def ends(consumer: Any, places: Sequence[TopicPartition], timeout: float) -> lis
 
 
 def offsets(consumer: Any, times: Sequence[TopicPartition], timeout: float) -> list[int]:
-    """The offsets at `times`, which stand in the places of offsets; of all partitions or of none. Blocks and raises
-    as `ends`, for one round trip."""
+    """The offset at each of `times`, which stand where offsets do. Blocks for one round trip; raises as `ends` does."""
     if not times:
         return []
     try:
