@@ -147,11 +147,8 @@ def group_lag(bootstrap: str, group: str, topics: list[str]) -> int:
     Raises:
         Retry: the broker did not answer in time.
     """
-    consumer = _outsider(bootstrap, group)
-    try:
+    with closing(_outsider(bootstrap, group)) as consumer:
         return _lag(consumer, group, topics)
-    finally:
-        consumer.close()
 
 
 def _outsider(bootstrap: str, group: str) -> Consumer:

@@ -69,7 +69,8 @@ def offsets(consumer: Any, times: Sequence[TopicPartition], timeout: float) -> l
         for each in found:
             if each.error is not None:  # this partition has no leader, where others have
                 raise KafkaException(each.error)
-    except KafkaException:
-        consumer.list_topics(timeout=timeout)  # else it goes on believing in the leaders that it knows
+    except KafkaException as error:
+        if error.args[0].code() in _ELECTING:
+            consumer.list_topics(timeout=timeout)  # else it goes on believing in the leaders that it knows
         raise
     return [each.offset for each in found]

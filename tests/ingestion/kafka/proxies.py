@@ -17,7 +17,8 @@ _PRODUCE, _LIST_OFFSETS, _METADATA = 0, 2, 3
 _NOWHERE = struct.pack(">i", 9_999)
 _PATIENCE_SECONDS = 0.5  # how long the first batch waits for the second, so that both are on their way
 
-Passing = Callable[[bytes, socket.socket], bytes]  # what becomes of a frame that the client on this socket sent or gets
+Asking = Callable[[bytes, socket.socket], bytes]  # what becomes of a request of the client on this socket
+Answering = Callable[[bytes, bytes], bytes]  # what becomes of an answer, and to which request it is one
 
 
 @contextlib.contextmanager
@@ -33,62 +34,57 @@ def refusing_proxy(bootstrap: str, topic: str) -> Iterator[str]:
         is_first = _is_for(frame, _PRODUCE, topic) and next(astray) == 0
         return _led_astray(frame, topic, client) if is_first else frame
 
-    with _proxy(bootstrap, request, lambda frame, _: frame) as here:
+    with _proxy(bootstrap, asking=request) as here:
         yield here
 
 
 @contextlib.contextmanager
 def electing_proxy(bootstrap: str, topic: str) -> Iterator[str]:
     """As `refusing_proxy`; of where a partition of `topic` ends, the broker at first says it does not lead it."""
-    asked: list[tuple[socket.socket, bytes]] = []
+    astray = itertools.count()
 
-    def request(frame: bytes, client: socket.socket) -> bytes:
-        if _is_for(frame, _LIST_OFFSETS, topic):
-            asked.append((client, frame[8:12]))  # by the connection and its number there, the answer is known again
-        return frame
+    def answer(frame: bytes, request: bytes) -> bytes:
+        if not _is_for(request, _LIST_OFFSETS, topic) or next(astray) > 0:
+            return frame
+        time.sleep(0.2)  # so that it comes together with the next answer, if that is on its way
+        at = frame.index(topic.encode()) + len(topic) + 5  # behind the name: partitions, a byte; the first's number
+        return frame[:at] + struct.pack(">h", KafkaError.NOT_LEADER_FOR_PARTITION) + frame[at + 2 :]
 
-    def answer(frame: bytes, client: socket.socket) -> bytes:
-        if asked and (client, frame[4:8]) == asked[0]:
-            time.sleep(0.2)  # so that it comes together with the next answer, if that is on its way
-            at = frame.index(topic.encode()) + len(topic) + 5  # behind the name: partitions, a byte; the first's number
-            return frame[:at] + struct.pack(">h", KafkaError.NOT_LEADER_FOR_PARTITION) + frame[at + 2 :]
-        return frame
-
-    with _proxy(bootstrap, request, answer) as here:
+    with _proxy(bootstrap, answering=answer) as here:
         yield here
 
 
 @contextlib.contextmanager
 def leaderless_proxy(bootstrap: str, topic: str) -> Iterator[str]:
-    """As `refusing_proxy`; until it was asked where partitions of `topic` end, its first has no leader."""
-    asked, described = False, set[tuple[socket.socket, bytes]]()
+    """As `refusing_proxy`; until it was told where partitions of `topic` end, its first has no leader."""
+    is_told = False
 
-    def request(frame: bytes, client: socket.socket) -> bytes:
-        nonlocal asked
-        asked = asked or _is_for(frame, _LIST_OFFSETS, topic)
-        if struct.unpack_from(">h", frame, 4)[0] == _METADATA:
-            described.add((client, frame[8:12]))
-        return frame
-
-    def answer(frame: bytes, client: socket.socket) -> bytes:
+    def answer(frame: bytes, request: bytes) -> bytes:
+        nonlocal is_told
+        is_told = is_told or _is_for(request, _LIST_OFFSETS, topic)
         at = frame.find(topic.encode())
-        if asked or at < 0 or (client, frame[4:8]) not in described:
+        if is_told or at < 0 or _kind(request) != _METADATA:
             return frame
         at += len(topic) + 18  # behind the name: the topic's id, whether it is Kafka's own, the number of partitions
         number = frame[at + 2 : at + 6]
         nobody = struct.pack(">h", KafkaError.LEADER_NOT_AVAILABLE) + number + struct.pack(">i", -1)
         return frame[:at] + nobody + frame[at + 10 :]
 
-    with _proxy(bootstrap, request, answer) as here:
+    with _proxy(bootstrap, answering=answer) as here:
         yield here
 
 
+def _as_it_is(frame: bytes, _: object) -> bytes:
+    return frame
+
+
 @contextlib.contextmanager
-def _proxy(bootstrap: str, request: Passing, answer: Passing) -> Iterator[str]:
+def _proxy(bootstrap: str, asking: Asking = _as_it_is, answering: Answering = _as_it_is) -> Iterator[str]:
     host, port = bootstrap.split(":")
     listener = socket.create_server(("127.0.0.1", 0))
     here = listener.getsockname()[1]
     open_sockets = [listener]
+    asked: dict[tuple[socket.socket, bytes], bytes] = {}  # by the connection and a request's number there
 
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -102,14 +98,15 @@ def _proxy(bootstrap: str, request: Passing, answer: Passing) -> Iterator[str]:
     def upwards(client: socket.socket, broker: socket.socket) -> None:
         with contextlib.suppress(OSError):
             for frame in _frames(client):
-                broker.sendall(request(frame, client))
+                asked[client, frame[8:12]] = frame
+                broker.sendall(asking(frame, client))
 
     def downwards(client: socket.socket, broker: socket.socket) -> None:
         """The broker tells its clients where to find it: here."""
         with contextlib.suppress(OSError):
             for frame in _frames(broker):
                 its, ours = (host.encode() + struct.pack(">i", number) for number in (int(port), here))
-                client.sendall(answer(frame.replace(its, ours), client))
+                client.sendall(answering(frame.replace(its, ours), asked.pop((client, frame[4:8]))))
 
     threading.Thread(target=serve, daemon=True).start()
     try:
@@ -127,8 +124,12 @@ def _frames(source: socket.socket) -> Iterator[bytes]:
             yield size + stream.read(struct.unpack(">i", size)[0])
 
 
-def _is_for(frame: bytes, request: int, topic: str) -> bool:
-    return bool(struct.unpack_from(">h", frame, 4)[0] == request and topic.encode() in frame)
+def _kind(request: bytes) -> int:
+    return int(struct.unpack_from(">h", request, 4)[0])
+
+
+def _is_for(request: bytes, kind: int, topic: str) -> bool:
+    return _kind(request) == kind and topic.encode() in request
 
 
 def _led_astray(frame: bytes, topic: str, client: socket.socket) -> bytes:
