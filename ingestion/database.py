@@ -49,11 +49,11 @@ def open_database(url: str) -> Engine:
 
     @event.listens_for(engine, "handle_error")
     def _name_refusal(context: ExceptionContext) -> None:
-        refusal = context.original_exception
-        if context.is_pre_ping or not isinstance(context.sqlalchemy_exception, OperationalError):
+        error = context.sqlalchemy_exception
+        if context.is_pre_ping or not isinstance(error, OperationalError):
             return
-        if getattr(refusal, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:  # which is a wrong statement's
-            raise refused(parsed, context.sqlalchemy_exception) from refusal
+        if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:  # which is a wrong statement's
+            raise refused(parsed, error) from error.orig
 
     return engine
 
