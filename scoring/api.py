@@ -24,7 +24,7 @@ from starlette.responses import Response
 from starlette.routing import request_response
 
 from features.profile import profile_of
-from ingestion.errors import DatabaseRefused, DeliveryFailed
+from ingestion.errors import Retry as IngestionRetry
 from ingestion.rulings import RulingMessage, unmerge_message
 from scoring import openapi
 from scoring.access import Access, Scope
@@ -113,8 +113,8 @@ def create_app(deps: Deps) -> FastAPI:
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(LeadUnknown, _unknown)
     app.add_exception_handler(DecisionUnknown, _unknown)
-    for passing in (Retry, DeliveryFailed, DatabaseRefused):
-        app.add_exception_handler(passing, _unavailable)
+    app.add_exception_handler(Retry, _unavailable)
+    app.add_exception_handler(IngestionRetry, _unavailable)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(LimitBodies)
