@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
+from opentelemetry.sdk.trace import Tracer as SdkTracer
 from opentelemetry.trace import INVALID_SPAN, Tracer, get_current_span
 
 from ingestion.contracts.event import decode_event
@@ -28,10 +31,13 @@ SENT = f"00-{TRACE}-b7ad6b7169203331-01"
 BODY = msgspec.json.encode(META_WEBHOOK)
 
 
-def tracer_to(url: str) -> Tracer:
+@contextmanager
+def tracer_to(url: str) -> Iterator[Tracer]:
+    """A tracer whose thread ends with the block; it would go on beside the next tests, and draw from `random`."""
     tracer = tracer_of(ReceiverSettings.model_validate({"traces_endpoint": url}), "ingest")
-    assert tracer is not None
-    return tracer
+    assert isinstance(tracer, SdkTracer)
+    yield tracer
+    tracer.span_processor.shutdown()
 
 
 @pytest.fixture(autouse=True)
@@ -87,11 +93,15 @@ def _check_trace(collector: Collector, events: list[str]) -> None:
     }, told
 
 
-def test_collector_that_is_away_costs_spans_and_no_event(empty_kafka: str, tmp_path: Path) -> None:
+def test_collector_that_is_away_costs_spans_and_no_event(
+    empty_kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")  # seconds, after which it gives up
     stage = Stage(empty_kafka, f"sqlite:///{tmp_path}/leadline.db")
     stage.raw.visit("cookie")
     stage.raw.producer.flush()
-    stage.work(tracer=tracer_to(f"http://127.0.0.1:{free_port()}"))
+    with tracer_to(f"http://127.0.0.1:{free_port()}") as tracer:
+        stage.work(tracer=tracer)
     assert len(events(stage)) == 1
     stage.close()
 
@@ -124,8 +134,7 @@ def test_sender_without_a_valid_trace_gets_a_new_one(said: str) -> None:
 
 
 def test_batch_is_linked_to_a_limited_number_of_requests() -> None:
-    with collecting() as collector:
-        tracer = tracer_to(collector.url)
+    with collecting() as collector, tracer_to(collector.url) as tracer:
         with traced(tracer, "process raw") as span:
             link(span, (f"00-{number:032x}-b7ad6b7169203331-{number % 2:02x}" for number in range(1, 1000)))
         wait_until(lambda: bool(collector.spans), "the span")
@@ -135,8 +144,7 @@ def test_batch_is_linked_to_a_limited_number_of_requests() -> None:
 
 
 def test_error_is_noted_by_its_type_alone() -> None:
-    with collecting() as collector:
-        tracer = tracer_to(collector.url)
+    with collecting() as collector, tracer_to(collector.url) as tracer:
         with pytest.raises(ValueError, match="jo@acme"), traced(tracer, "resolve"):
             raise ValueError("jo@acme.com is broken")
         wait_until(lambda: bool(collector.spans), "the span")
